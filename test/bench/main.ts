@@ -1,0 +1,45 @@
+import { readdirSync } from 'node:fs';
+import { type Bench, type BenchRow, machine } from './harness.js';
+
+/** `npm run bench -- NAME [--json] [arguments of the benchmark]` */
+const args = process.argv.slice(2);
+const json = args.includes('--json');
+const [name, ...rest] = args.filter((arg) => arg !== '--json');
+const known = readdirSync(new URL('.', import.meta.url))
+  .filter((file) => file.endsWith('.js') && !['main.js', 'harness.js'].includes(file))
+  .map((file) => file.slice(0, -'.js'.length));
+
+if (!name || !known.includes(name)) {
+  console.error(`benchmark "${name ?? ''}" is not known; name one of: ${known.join(', ')}`);
+  process.exitCode = 2;
+} else {
+  const { bench } = (await import(`./${name}.js`)) as { bench: Bench };
+  console.error(bench.about);
+  const rows = await bench.run(rest, (line) => console.error(line));
+  console.log(json ? JSON.stringify({ name, machine: machine(), rows }) : table(rows));
+}
+
+function table(rows: readonly BenchRow[]): string {
+  const { cpu, features, cores, node, onnxruntime } = machine();
+  const lines = rows.map((row) => [
+    row.case,
+    row.variant,
+    String(row.batch),
+    String(row.n),
+    row.medianMs.toFixed(2),
+    row.minMs.toFixed(2),
+    `${row.ratio.toFixed(2)}x ${row.against}`,
+    Object.entries(row.more ?? {})
+      .map(([key, value]) => `${key}=${typeof value === 'number' ? Number(value.toPrecision(4)) : value}`)
+      .join(' '),
+  ]);
+  const all = [['case', 'variant', 'batch', 'n', 'median ms', 'min ms', 'ratio', ''], ...lines];
+  const widths = all[0]!.map((_, column) => Math.max(...all.map((line) => line[column]!.length)));
+  const body = all.map((line) =>
+    line
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join('  ')
+      .trimEnd(),
+  );
+  return [`${cpu} (${features}), ${cores} cores, Node ${node}, ONNX Runtime ${onnxruntime}`, ...body].join('\n');
+}
