@@ -36,7 +36,7 @@ export function parseConfig(
   const [broken] = document.errors;
   if (broken) {
     const { line } = lines.linePos(broken.pos[0]);
-    throw new InputError(`${file}:${line}: ${yamlRule(broken.code, broken.message, text.slice(...broken.pos))}`);
+    throw new InputError(`${file}:${line}: ${yamlRule(broken.code, broken.message, text.slice(broken.pos[0]))}`);
   }
   const lineOf = (path: readonly PropertyKey[]): number => lineOfNode(document.contents, path, lines);
   const value = substitute(
@@ -159,9 +159,9 @@ function rule(issue: z.core.$ZodIssue): string {
     case 'invalid_value':
       return `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`;
     case 'too_small':
-      return `must be at least ${issue.minimum}${unit(issue.origin)}`;
+      return `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}${unit(issue.origin)}`;
     case 'too_big':
-      return `must be at most ${issue.maximum}${unit(issue.origin)}`;
+      return `must be ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}${unit(issue.origin)}`;
     default:
       return issue.message;
   }

@@ -1,1 +1,5 @@
+export * from './batch-freshest.js';
+export * from './derive-events.js';
+export * from './detect.js';
+export * from './events/step-events.js';
 export * from './types.js';
