@@ -75,7 +75,6 @@ export class OutboxFiles {
         const content = await readFile(path);
         const read = decodeRecords(content);
         damaged += read.damaged;
-        if (read.records.length === 0) damaged += read.torn;
         const file: SegmentFile = { path, live: 0, bytes: content.length };
         this.#files.push(file);
         for (const record of read.records) {

@@ -54,7 +54,7 @@ export function messageBytes({ topic, payload }: Pick<OutboxMessage, 'topic' | '
 /**
  * Reads all whole records of a file. Damage is stepped over to the next whole record.
  *
- * @returns payloads are views of `bytes`; `damaged` bytes in front of a whole record, `torn` bytes after the last one
+ * @returns payloads are views of `bytes`; `damaged` bytes that are no record, `torn` bytes of one that was begun at the end
  */
 export function decodeRecords(bytes: Buffer): { records: OutboxRecord[]; damaged: number; torn: number } {
   const records: OutboxRecord[] = [];
@@ -71,7 +71,9 @@ export function decodeRecords(bytes: Buffer): { records: OutboxRecord[]; damaged
     end = whole.end;
     at = bytes.indexOf(MAGIC, end);
   }
-  return { records, damaged, torn: bytes.length - end };
+  const tail = bytes.subarray(end);
+  const begun = tail.subarray(0, MAGIC.length).equals(MAGIC.subarray(0, tail.length));
+  return begun ? { records, damaged, torn: tail.length } : { records, damaged: damaged + tail.length, torn: 0 };
 }
 
 function decodeAt(bytes: Buffer, at: number): { record: OutboxRecord; end: number } | undefined {
