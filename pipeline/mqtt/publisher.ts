@@ -89,9 +89,9 @@ export async function openPublisher(o: PublisherOptions): Promise<Publisher> {
     log,
   });
   if (outbox.waiting > 0) log.info({ messages: outbox.waiting }, 'messages of the last run wait for the broker');
-  const sender = new Sender(outbox, log);
   const connected = new BehaviorSubject(false);
   const states = new Map<string, SentMessage>();
+  const sender = new Sender(outbox, log, (topic) => states.delete(topic));
   const status: Omit<SentMessage, 'payload'> = { topic: `${config.prefix}/status`, qos: 1, retain: true };
   const kept = keepConnected({
     broker: address(config.url, embedded),
@@ -174,6 +174,9 @@ function address(url: string | undefined, embedded: EmbeddedBroker | undefined):
   // Through memory: no port to be locked out of, no copy through the kernel, the same code above it.
   const stream = () => {
     const [ours, theirs] = duplexPair();
+    // A socket would tell the other end; a pair does not.
+    theirs.once('close', () => ours.destroy());
+    ours.once('close', () => theirs.destroy());
     embedded.handle(theirs);
     return ours;
   };

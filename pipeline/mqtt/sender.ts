@@ -31,16 +31,20 @@ export class Sender {
   #openedMs = 0;
   #acknowledged = 0;
   /** Oldest message of the outbox in flight on this connection: the first suspect when it breaks. */
-  #oldestId: number | undefined;
+  #oldest: { readonly id: number; readonly topic: string } | undefined;
   #barren = 0;
   #refusalLogged = false;
   #idle: (() => void) | undefined;
   published = 0;
   droppedQos0 = 0;
 
-  constructor(outbox: Outbox, log: Log) {
+  readonly #onGivenUp: (topic: string) => void;
+
+  /** @param onGivenUp  told the topic of a message that the broker will not have */
+  constructor(outbox: Outbox, log: Log, onGivenUp: (topic: string) => void) {
     this.#outbox = outbox;
     this.#log = log;
+    this.#onGivenUp = onGivenUp;
   }
 
   get connected(): boolean {
@@ -53,7 +57,7 @@ export class Sender {
     this.#window = this.#barren >= BARREN_ALONE ? 1 : window;
     this.#inFlight = 0;
     this.#acknowledged = 0;
-    this.#oldestId = undefined;
+    this.#oldest = undefined;
     this.#anew = [...anew];
     this.#openedMs = performance.now();
     this.pump();
@@ -81,10 +85,10 @@ export class Sender {
       const message = this.#outbox.next();
       if (!message) break;
       const { id } = message;
-      this.#oldestId ??= id;
+      this.#oldest ??= message;
       this.#send(this.#client, { ...message, qos: 1 }, (refusal) => {
         this.#acknowledged++;
-        this.#oldestId = undefined;
+        this.#oldest = undefined;
         if (refusal) return this.#outbox.giveUp(id);
         this.#outbox.acknowledge(id);
         this.published++;
@@ -150,6 +154,7 @@ export class Sender {
       this.#log.warn({ topic, reason: error.message }, 'the broker refuses a message; it and others like it are lost');
     }
     this.#refusalLogged = true;
+    this.#onGivenUp(topic);
     return error;
   }
 
@@ -158,12 +163,16 @@ export class Sender {
    * acknowledgement messages go out one by one; when the same goes on, the one in flight is given up.
    */
   #suspect(progress: boolean): void {
-    const id = this.#oldestId;
-    this.#barren = progress || id === undefined ? 0 : this.#barren + 1;
-    if (this.#barren < BARREN_GIVE_UP || id === undefined) return;
+    const suspect = this.#oldest;
+    this.#barren = progress || !suspect ? 0 : this.#barren + 1;
+    if (this.#barren < BARREN_GIVE_UP || !suspect) return;
     this.#barren = BARREN_ALONE;
-    this.#outbox.giveUp(id);
-    this.#log.warn('the broker hangs up each time it gets the oldest waiting message; that message is given up');
+    this.#outbox.giveUp(suspect.id);
+    this.#onGivenUp(suspect.topic);
+    this.#log.warn(
+      { topic: suspect.topic },
+      'the broker hangs up each time it gets this message; it is given up (too large for the broker?)',
+    );
   }
 }
 
