@@ -1,0 +1,165 @@
+import { basename, join } from 'node:path';
+import type { CameraId, Frame, InputForm, Segment, Size } from '../../operators/types.js';
+import { type CapturePlan, captureArguments } from '../ffmpeg/arguments.js';
+import type { FramePool } from '../ffmpeg/frame-pool.js';
+import { type CapturedFrame, FrameSink } from '../ffmpeg/frame-sink.js';
+import { placePicture } from '../ffmpeg/placement.js';
+import { type FfmpegEnd, startFfmpeg } from '../ffmpeg/process.js';
+import type { Timeline } from './timeline.js';
+
+/** Counts over all runs of a camera. */
+export interface SourceStats {
+  /** Decoded and selected by rate. */
+  frames: number;
+  delivered: number;
+  /** Found no free buffer, or came out of order. */
+  dropped: number;
+  /** Error lines of the decoder. */
+  decodeErrors: number;
+  /** Epochs begun. */
+  epochs: number;
+  /** Size of the newest picture, as shown. */
+  size?: Size;
+}
+
+export interface CaptureOptions {
+  readonly camera: CameraId;
+  readonly plan: CapturePlan;
+  /** List of images for stdin. */
+  readonly stdin?: string;
+  readonly pool: FramePool;
+  readonly timeline: Timeline;
+  readonly stats: SourceStats;
+  readonly nowMs: () => number;
+  readonly onFrame: (frame: Frame) => void;
+  readonly onSegment: (segment: Segment) => void;
+  /** A line of ffmpeg that is neither frame nor segment nor error. */
+  readonly onText: (text: string) => void;
+}
+
+/** One connection, from its start to the end of its ffmpeg. */
+export interface Capture {
+  /** Resolves when ffmpeg is gone and its last segment was handed on. */
+  readonly ended: Promise<FfmpegEnd>;
+  /** Frames of this run so far, dropped ones too. */
+  frames(): number;
+  /** `performance.now()` of the last sign of a picture, or of the start. */
+  lastSignMs(): number;
+  /** `performance.now()` of the start. */
+  readonly startedMs: number;
+  stop(): void;
+}
+
+/** Leading pictures of an open GOP lie before its key frame: so far back a segment may reach to the one before it. */
+const LEADING_S = 2;
+
+/** Runs ffmpeg once and turns its two streams into frames and segments. */
+export function startCapture(options: CaptureOptions): Capture {
+  const { camera, plan, pool, timeline, stats } = options;
+  let secondsPerTick = 1;
+  let frames = 0;
+  let firstPtsS: number | undefined;
+  const startedMs = performance.now();
+  let lastSignMs = startedMs;
+  const segments: { file: string; startS: number; endS: number }[] = [];
+  let lastEndS: number | undefined;
+  const placements = new Map<string, Pick<Frame, 'source' | 'placement'>>();
+
+  const sink = new FrameSink({
+    pool,
+    whenFull: plan.live ? 'drop' : 'wait',
+    dropped: () => void stats.dropped++,
+    deliver: (captured) => {
+      const placed = timeline.place(captured.ptsS, options.nowMs());
+      if (!placed) {
+        stats.dropped++;
+        captured.slot.release();
+        return;
+      }
+      options.onFrame(frameOf(captured, placed));
+      flushSegments();
+    },
+  });
+
+  const frameOf = (captured: CapturedFrame, placed: { epoch: number; pts: number; time: number }): Frame => ({
+    camera,
+    ...placed,
+    index: stats.delivered++,
+    receivedMs: captured.receivedMs,
+    captureMs: captured.captureMs,
+    ...placementOf(captured.size, plan.input),
+    droppable: plan.live,
+    pixels: captured.slot.pixels,
+    release: captured.slot.release,
+  });
+
+  /** The same two objects for each frame of a size. */
+  const placementOf = (source: Size, input: InputForm): Pick<Frame, 'source' | 'placement'> => {
+    const key = `${source.width}x${source.height}`;
+    const known = placements.get(key);
+    if (known) return known;
+    const fresh = { source, placement: placePicture(source, input).placement };
+    placements.set(key, fresh);
+    stats.size = source;
+    return fresh;
+  };
+
+  /** Segments wait for the frame that anchors their clock; in practice that one came long ago. */
+  const flushSegments = (): void => {
+    while (segments.length > 0 && plan.record) {
+      const { file, startS, endS } = segments[0]!;
+      const era = timeline.eraOf(startS);
+      if (!era) return;
+      segments.shift();
+      options.onSegment({
+        camera,
+        epoch: era.epoch,
+        path: join(plan.record.folder, file),
+        startPts: startS,
+        endPts: endS,
+        pts0Time: era.pts0Time,
+      });
+    }
+  };
+
+  const ffmpeg = startFfmpeg(
+    captureArguments(plan),
+    sink,
+    (line) => {
+      if (line.kind === 'timeBase') secondsPerTick = line.secondsPerTick;
+      else if (line.kind === 'frame') {
+        frames++;
+        stats.frames++;
+        lastSignMs = performance.now();
+        const ptsS = line.ticks * secondsPerTick;
+        if (!Number.isNaN(ptsS)) firstPtsS ??= ptsS;
+        sink.tell(ptsS, line.size);
+      } else if (line.kind === 'segment') {
+        // ffmpeg's list says 0 for the start of the first one, whatever its first time is.
+        const first = lastEndS === undefined;
+        const startS = first ? Math.max(line.startS, firstPtsS ?? line.startS) : line.startS;
+        const gapS = startS - (lastEndS ?? startS);
+        segments.push({
+          file: basename(line.file),
+          startS: gapS > 0 && gapS <= LEADING_S ? startS - gapS : startS,
+          endS: line.endS,
+        });
+        lastEndS = line.endS;
+        flushSegments();
+      } else if (line.kind === 'error') stats.decodeErrors++;
+      else if (line.kind === 'other') options.onText(line.text);
+    },
+    options.stdin,
+  );
+
+  return {
+    ended: ffmpeg.ended.then((end) => {
+      flushSegments();
+      return end;
+    }),
+    frames: () => frames,
+    lastSignMs: () => lastSignMs,
+    startedMs,
+    stop: ffmpeg.stop,
+  };
+}
