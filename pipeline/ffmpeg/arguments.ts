@@ -129,9 +129,15 @@ function copyOptions(): string[] {
   return ['-c:v', 'copy', '-copytb', '1', '-copypriorss', '1', '-bsf:v', shift];
 }
 
-function encodeOptions(segmentS: number): string[] {
+/**
+ * H.264 of every picture at its own time, near to lossless.
+ *
+ * @param before  a filter that chooses pictures
+ */
+export function encodeOptions(segmentS: number, before?: string): string[] {
+  const even = "pad='ceil(iw/2)*2':'ceil(ih/2)*2'"; // H.264 in 4:2:0 has even sides
   return [
-    ...['-vf', "pad='ceil(iw/2)*2':'ceil(ih/2)*2'", '-pix_fmt', 'yuv420p'], // H.264 in 4:2:0 has even sides
+    ...['-vf', before ? `${before},${even}` : even, '-pix_fmt', 'yuv420p'],
     ...['-fps_mode', 'passthrough', '-enc_time_base', '-1'],
     ...['-c:v', 'libx264', '-preset', 'ultrafast', '-crf', '18', '-bf', '0', '-g', '50'],
     ...['-force_key_frames', `expr:gte(t,n_forced*${segmentS})`],

@@ -2,7 +2,8 @@ import type { Size } from '../../operators/types.js';
 
 /** What ffmpeg says on stderr and we act on. Lines of other threads may stand in the same line, so nothing is anchored. */
 export type FfmpegLine =
-  | { readonly kind: 'timeBase'; readonly secondsPerTick: number }
+  /** Seconds of a tick as a fraction: 2.9 s stays 2.9 s. */
+  | { readonly kind: 'timeBase'; readonly num: number; readonly den: number }
   | { readonly kind: 'frame'; readonly ticks: number; readonly size: Size }
   | { readonly kind: 'segment'; readonly file: string; readonly startS: number; readonly endS: number }
   | { readonly kind: 'error'; readonly text: string }
@@ -24,7 +25,7 @@ export function readFfmpegLine(line: string): FfmpegLine {
   const segment = SEGMENT.exec(line);
   if (segment) return { kind: 'segment', file: segment[1]!, startS: Number(segment[2]), endS: Number(segment[3]) };
   const base = TIME_BASE.exec(line);
-  if (base) return { kind: 'timeBase', secondsPerTick: Number(base[1]) / Number(base[2]) };
+  if (base) return { kind: 'timeBase', num: Number(base[1]), den: Number(base[2]) };
   if (/\[(error|fatal|panic)\]/.test(line)) return { kind: 'error', text: line };
   return { kind: 'other', text: NOISE.test(line) ? '' : line };
 }

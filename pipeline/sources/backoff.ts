@@ -8,12 +8,12 @@ export interface Backoff {
 
 const FIRST_MS = 500;
 /** Frames must flow within 5 s of a camera's return, so waits stay short while its return is likely. */
-const EARLY_CAP_MS = 3_000;
+const EARLY_CAP_MS = 2_000;
 const LATE_CAP_MS = 30_000;
 const EARLY_MS = 10 * 60_000;
 
 /**
- * 0.5 s, doubling to 3 s for the first ten minutes of an outage and to 30 s later; each shortened by up to a quarter,
+ * 0.5 s, doubling to 2 s for the first ten minutes of an outage and to 30 s later; each shortened by up to a quarter,
  * so that the cameras of a switch that restarts do not knock all at once.
  *
  * @param random  0…1

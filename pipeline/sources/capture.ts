@@ -1,10 +1,11 @@
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import type { CameraId, Frame, InputForm, Segment, Size } from '../../operators/types.js';
 import { type CapturePlan, captureArguments } from '../ffmpeg/arguments.js';
 import type { FramePool } from '../ffmpeg/frame-pool.js';
 import { type CapturedFrame, FrameSink } from '../ffmpeg/frame-sink.js';
 import { placePicture } from '../ffmpeg/placement.js';
 import { type FfmpegEnd, startFfmpeg } from '../ffmpeg/process.js';
+import type { SegmentFile } from '../ffmpeg/split-segment.js';
 import type { Timeline } from './timeline.js';
 
 /** Counts over all runs of a camera. */
@@ -33,7 +34,9 @@ export interface CaptureOptions {
   readonly nowMs: () => number;
   readonly onFrame: (frame: Frame) => void;
   readonly onSegment: (segment: Segment) => void;
-  /** A line of ffmpeg that is neither frame nor segment nor error. */
+  /** Splits a segment in which the picture's size changes; never rejects. */
+  readonly split: (segment: SegmentFile) => Promise<readonly SegmentFile[]>;
+  /** A line of ffmpeg that is neither frame nor segment. */
   readonly onText: (text: string) => void;
 }
 
@@ -56,12 +59,15 @@ const LEADING_S = 2;
 /** Runs ffmpeg once and turns its two streams into frames and segments. */
 export function startCapture(options: CaptureOptions): Capture {
   const { camera, plan, pool, timeline, stats } = options;
-  let secondsPerTick = 1;
+  let tick = { num: 1, den: 1 };
   let frames = 0;
   let firstPtsS: number | undefined;
   const startedMs = performance.now();
   let lastSignMs = startedMs;
-  const segments: { file: string; startS: number; endS: number }[] = [];
+  const segments: SegmentFile[] = [];
+  const sizeSteps: number[] = [];
+  let lastSize: Size | undefined;
+  let handingOn = Promise.resolve();
   let lastEndS: number | undefined;
   const placements = new Map<string, Pick<Frame, 'source' | 'placement'>>();
 
@@ -76,6 +82,10 @@ export function startCapture(options: CaptureOptions): Capture {
         captured.slot.release();
         return;
       }
+      if (lastSize && (lastSize.width !== captured.size.width || lastSize.height !== captured.size.height)) {
+        sizeSteps.push(placed.pts);
+      }
+      lastSize = captured.size;
       options.onFrame(frameOf(captured, placed));
       flushSegments();
     },
@@ -104,20 +114,23 @@ export function startCapture(options: CaptureOptions): Capture {
     return fresh;
   };
 
-  /** Segments wait for the frame that anchors their clock; in practice that one came long ago. */
-  const flushSegments = (): void => {
-    while (segments.length > 0 && plan.record) {
-      const { file, startS, endS } = segments[0]!;
-      const era = timeline.eraOf(startS);
-      if (!era) return;
+  /**
+   * Hands on the segments that are over. One waits for the first frame after it: only then are the epoch and every
+   * change of size inside it known.
+   */
+  const flushSegments = (all = false): void => {
+    for (let next = segments[0]; next && (all || timeline.lastPts >= next.endS); next = segments[0]) {
+      const segment = next;
       segments.shift();
-      options.onSegment({
-        camera,
-        epoch: era.epoch,
-        path: join(plan.record.folder, file),
-        startPts: startS,
-        endPts: endS,
-        pts0Time: era.pts0Time,
+      const era = timeline.eraOf(segment.startS);
+      // Without a single frame there is no clock to place it by, and nothing was seen in it.
+      if (!era) continue;
+      const changes = sizeSteps.some((pts) => pts > segment.startS && pts < segment.endS);
+      handingOn = handingOn.then(async () => {
+        for (const { path, startS, endS } of changes ? await options.split(segment) : [segment]) {
+          const { epoch, pts0Time } = era;
+          options.onSegment({ camera, epoch, path, startPts: startS, endPts: endS, pts0Time });
+        }
       });
     }
   };
@@ -126,12 +139,12 @@ export function startCapture(options: CaptureOptions): Capture {
     captureArguments(plan),
     sink,
     (line) => {
-      if (line.kind === 'timeBase') secondsPerTick = line.secondsPerTick;
+      if (line.kind === 'timeBase') tick = line;
       else if (line.kind === 'frame') {
         frames++;
         stats.frames++;
         lastSignMs = performance.now();
-        const ptsS = line.ticks * secondsPerTick;
+        const ptsS = (line.ticks * tick.num) / tick.den;
         if (!Number.isNaN(ptsS)) firstPtsS ??= ptsS;
         sink.tell(ptsS, line.size);
       } else if (line.kind === 'segment') {
@@ -140,21 +153,22 @@ export function startCapture(options: CaptureOptions): Capture {
         const startS = first ? Math.max(line.startS, firstPtsS ?? line.startS) : line.startS;
         const gapS = startS - (lastEndS ?? startS);
         segments.push({
-          file: basename(line.file),
+          path: join(plan.record?.folder ?? '', line.file),
           startS: gapS > 0 && gapS <= LEADING_S ? startS - gapS : startS,
           endS: line.endS,
         });
         lastEndS = line.endS;
         flushSegments();
       } else if (line.kind === 'error') stats.decodeErrors++;
-      else if (line.kind === 'other') options.onText(line.text);
+      if (line.kind === 'error' || line.kind === 'other') options.onText(line.text);
     },
     options.stdin,
   );
 
   return {
-    ended: ffmpeg.ended.then((end) => {
-      flushSegments();
+    ended: ffmpeg.ended.then(async (end) => {
+      flushSegments(true);
+      await handingOn;
       return end;
     }),
     frames: () => frames,

@@ -8,6 +8,7 @@ import type { CapturePlan, Hardware } from '../ffmpeg/arguments.js';
 import { FramePool } from '../ffmpeg/frame-pool.js';
 import { sourceKind } from '../ffmpeg/input-kind.js';
 import type { FfmpegEnd } from '../ffmpeg/process.js';
+import { splitSegment } from '../ffmpeg/split-segment.js';
 import type { Log } from '../log.js';
 import { createBackoff } from './backoff.js';
 import { type Capture, type SourceStats, startCapture } from './capture.js';
@@ -52,7 +53,12 @@ export interface Source {
 
 const DEFAULT_POOL_FRAMES = 4;
 const DEFAULT_LIVE_FPS = 10;
-/** Longest wait for the first picture of a connection: a key frame may be ten seconds away, and more. */
+/**
+ * Longest wait for a camera to say what it sends. Short, because a switched-off camera swallows the first call, and TCP
+ * repeats it more and more seldom; every third time longer, for cameras that need to be asked with patience.
+ */
+const ANSWER_S = [5, 5, 12] as const;
+/** Longest wait from there to the first picture: a key frame may be ten seconds away, and more. Doubles when in vain. */
 const FIRST_PICTURE_S = 12;
 const LONGEST_FIRST_PICTURE_S = 60;
 /** A connection with frames for so long was good: waits begin small again. */
@@ -160,7 +166,7 @@ class Supervisor {
         live,
         transport: config.transport,
         hardware,
-        silenceS: config.stallAfter,
+        silenceS: Math.max(LONGEST_FIRST_PICTURE_S, 2 * config.stallAfter),
         stampAtArrival,
         ...(record &&
           finite?.recordMode !== 'none' && {
@@ -178,8 +184,17 @@ class Supervisor {
         fileTimeMs,
         note: (sentence) => this.#log.warn(sentence),
       });
-      const firstPictureS = Math.min(LONGEST_FIRST_PICTURE_S, FIRST_PICTURE_S * 2 ** pictureless);
-      const { end, capture, stalled, unstamped } = await this.#connection(plan, timeline, pool, firstPictureS, finite);
+      const patience = {
+        answerS: Math.max(ANSWER_S[attempt % ANSWER_S.length]!, config.stallAfter),
+        firstPictureS: Math.min(LONGEST_FIRST_PICTURE_S, FIRST_PICTURE_S * 2 ** pictureless),
+      };
+      const { end, capture, stalled, unstamped, answered } = await this.#connection(
+        plan,
+        timeline,
+        pool,
+        patience,
+        finite,
+      );
       if (this.#stopped) return;
       if (end.unstarted !== undefined) throw new InputError(end.unstarted);
       if (unstamped) {
@@ -201,7 +216,7 @@ class Supervisor {
       }
       const lasted = capture.lastSignMs() - capture.startedMs;
       if (hadFrames && lasted >= GOOD_RUN_MS) backoff.reset();
-      pictureless = hadFrames ? 0 : pictureless + 1;
+      pictureless = hadFrames || !answered ? 0 : pictureless + 1;
       const reason = stalled ?? failureReason(end.tail, end.code, hadFrames);
       const waitMs = backoff.next();
       this.#log.warn({ waitMs: Math.round(waitMs) }, `connection lost: ${reason}; trying again`);
@@ -216,13 +231,15 @@ class Supervisor {
     plan: CapturePlan,
     timeline: Timeline,
     pool: FramePool,
-    firstPictureS: number,
+    patience: { readonly answerS: number; readonly firstPictureS: number },
     finite: FiniteInput | undefined,
-  ): Promise<{ end: FfmpegEnd; capture: Capture; stalled: string | undefined; unstamped: boolean }> {
+  ): Promise<{ end: FfmpegEnd; capture: Capture; stalled: string | undefined; unstamped: boolean; answered: boolean }> {
     const frozen = watchFrozen();
     const { config } = this.#options;
     let stalled: string | undefined;
     let unstamped = false;
+    let answered = false;
+    let hardwareFailed = false;
     const capture = startCapture({
       camera: this.#options.camera,
       plan,
@@ -233,17 +250,39 @@ class Supervisor {
       nowMs: this.#clock.nowMs,
       onFrame: (frame) => this.#deliver(frame, plan.live && frozen.look(frame.pixels, frame.receivedMs)),
       onSegment: (segment) => this.#out.next({ kind: 'segment', segment }),
+      split: async (segment) => {
+        try {
+          return await splitSegment(segment);
+        } catch (error) {
+          this.#log.warn(
+            { error: String(error) },
+            'a segment with two picture sizes could not be split; it stays whole',
+          );
+          return [segment];
+        }
+      },
       onText: (text) => {
+        if (/Input #0,/.test(text)) answered = true;
         // Motion JPEG over HTTP has no times; ffmpeg would invent 25 a second.
         if (
-          plan.kind !== 'http' ||
-          !plan.live ||
-          plan.stampAtArrival ||
-          !/Input #0, (mpjpeg|mjpeg|jpeg_pipe)/.test(text)
-        )
-          return;
-        unstamped = true;
-        capture.stop();
+          plan.kind === 'http' &&
+          plan.live &&
+          !plan.stampAtArrival &&
+          /Input #0, (mpjpeg|mjpeg|jpeg_pipe)/.test(text)
+        ) {
+          unstamped = true;
+          capture.stop();
+        }
+        if (
+          plan.hardware !== 'none' &&
+          !hardwareFailed &&
+          /hwaccel initialisation returned error|Failed setup for format/.test(text)
+        ) {
+          hardwareFailed = true;
+          this.#log.warn(
+            `hardware decoding (${plan.hardware}) does not work for this stream; ffmpeg decodes it in software`,
+          );
+        }
       },
     });
     this.#capture = capture;
@@ -252,15 +291,18 @@ class Supervisor {
       if (!plan.live || stalled !== undefined) return;
       const limitS = capture.frames()
         ? Math.max(config.stallAfter, 3 * timeline.intervalS)
-        : Math.max(firstPictureS, config.stallAfter);
+        : answered
+          ? Math.max(patience.firstPictureS, config.stallAfter)
+          : patience.answerS;
       if (performance.now() - capture.lastSignMs() <= limitS * 1000) return;
-      stalled = capture.frames() ? `no picture for ${limitS.toFixed(1)} s` : `no picture within ${limitS.toFixed(0)} s`;
+      const what = capture.frames() || answered ? 'no picture' : 'no answer';
+      stalled = `${what} for ${Number(limitS.toFixed(1))} s`;
       capture.stop();
     }, WATCH_EVERY_MS);
     const end = await capture.ended;
     clearInterval(watchdog);
     this.#capture = undefined;
-    return { end, capture, stalled, unstamped };
+    return { end, capture, stalled, unstamped, answered };
   }
 
   #deliver(frame: Frame, frozen: boolean): void {

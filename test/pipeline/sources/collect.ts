@@ -89,15 +89,14 @@ function look(frame: Frame, input: InputForm): Seen {
 }
 
 /** The number in the top left of each odd file: 12 cells of 8 source pixels, white = 1, highest bit first after a white one. */
-export function burntNumber({ pixels, placement, source }: Frame, input: InputForm): number {
-  const cell = source.width === 640 && source.height === 360 ? 16 : 8;
+export function burntNumber({ pixels, placement }: Frame, input: InputForm): number {
   let number = 0;
   for (let i = 1; i <= 10; i++) {
     let sum = 0;
     for (const dx of [-0.2, 0.2]) {
       for (const dy of [-0.2, 0.2]) {
-        const x = Math.floor((i + 0.5 + dx) * cell * placement.scaleX + placement.offsetX);
-        const y = Math.floor((0.5 + dy) * cell * placement.scaleY + placement.offsetY);
+        const x = Math.floor((i + 0.5 + dx) * 8 * placement.scaleX + placement.offsetX);
+        const y = Math.floor((0.5 + dy) * 8 * placement.scaleY + placement.offsetY);
         sum += pixels[(y * input.width + x) * 3 + 1]!;
       }
     }
@@ -121,32 +120,17 @@ function meanColour({ pixels, placement, source }: Frame, input: InputForm): [nu
   return sums.map((sum) => sum / (width * height)) as [number, number, number]; // three in, three out
 }
 
-/** Times (s) of the pictures in the segments, decoded one after the other as a recorder does it: joined, not alone. */
+/**
+ * Times (s) of the pictures in the segments, in order. Packets, not decoded pictures: the leading pictures of an open
+ * GOP decode only together with the segment before.
+ */
 export function segmentTimes(segments: readonly Segment[]): number[] {
-  const list = segments.map(({ path }) => `file 'file:${path}'`).join('\n');
-  void list;
-  return segments.flatMap(({ path }) => decodeTimes(path));
-}
-
-function decodeTimes(path: string): number[] {
-  const { stderr } = spawnSync(
-    'ffmpeg',
-    [
-      '-nostdin',
-      '-copyts',
-      '-i',
-      `file:${path}`,
-      '-vf',
-      'showinfo=checksum=0',
-      '-fps_mode',
-      'passthrough',
-      '-f',
-      'null',
-      '-',
-    ],
-    { encoding: 'utf8' },
-  );
-  return [...stderr.matchAll(/ n: *\d+ pts: *(-?\d+)/g)].map((match) => Number(match[1]) / 1000);
+  return segments.flatMap(({ path }) => {
+    const args = ['-v', 'error', '-show_entries', 'packet=pts_time', '-of', 'csv=p=0', `file:${path}`];
+    const { stdout } = spawnSync('ffprobe', args, { encoding: 'utf8' });
+    const times = stdout.split(/[\s,]+/).filter((text) => text !== '');
+    return times.map(Number).sort((a, b) => a - b);
+  });
 }
 
 /** Reason to skip, said aloud. */
