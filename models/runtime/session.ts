@@ -1,0 +1,135 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { InferenceSession, listSupportedBackends, Tensor } from 'onnxruntime-node';
+import { InputError } from '../../config/errors.js';
+import type { TensorSpec, Tensors, TensorValue } from '../adapters/adapter.js';
+import type { ModelProvider } from './model.js';
+import { providersToTry } from './providers.js';
+
+/** An open ONNX Runtime session. A run blocks the calling thread; only one may run at a time. */
+export interface ModelSession {
+  readonly provider: Exclude<ModelProvider, 'auto'>;
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  run(feeds: Tensors): Promise<Tensors>;
+  /** Frees the session's memory; not while a run is under way. */
+  release(): Promise<void>;
+}
+
+export interface SessionOptions {
+  readonly file: string;
+  readonly provider: ModelProvider;
+  /** Threads inside the session. */
+  readonly threads: number;
+  /** Let idle threads spin for the next run; costs the other sessions of the process their cores. */
+  readonly spinning: boolean;
+  /** Hears what was tried and why it moved on. */
+  readonly note: (sentence: string) => void;
+}
+
+/**
+ * Opens a session at the first provider that works.
+ *
+ * @throws InputError when the named provider is not there, or the file cannot be loaded
+ */
+export async function openSession(options: SessionOptions): Promise<ModelSession> {
+  const { file, provider: asked, note } = options;
+  const listed = listSupportedBackends().map(({ name }) => name);
+  let cause: unknown;
+  for (const choice of providersToTry(asked, listed, libraryInstalled)) {
+    let refusal: string;
+    if ('skipped' in choice) {
+      refusal = choice.skipped;
+    } else {
+      try {
+        const session = await InferenceSession.create(file, ortOptions(options, choice.ortName));
+        return wrap(session, choice.provider);
+      } catch (error) {
+        cause = error;
+        refusal = firstLine(error);
+      }
+    }
+    if (choice.provider === 'cpu') throw new InputError(`model file ${file} cannot be loaded: ${refusal}`, { cause });
+    if (asked !== 'auto') {
+      throw new InputError(
+        `model.provider is ${asked}, which does not work here for ${file}: ${refusal}; use provider auto or cpu`,
+        { cause },
+      );
+    }
+    note(`provider ${choice.provider} is passed over: ${refusal}`);
+  }
+  throw new Error('no provider was tried'); // The list ends with cpu, or holds the one that was asked for.
+}
+
+function ortOptions({ threads, spinning }: SessionOptions, ortName: string): InferenceSession.SessionOptions {
+  return {
+    executionProviders: [ortName],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    // Patterns are kept for each input shape: with dynamic batches they would only pile up.
+    enableMemPattern: false,
+    // Errors reach us as exceptions; ONNX Runtime's own lines on stderr would only repeat them.
+    logSeverityLevel: 4,
+    extra: { session: { intra_op: { allow_spinning: spinning ? '1' : '0' } } },
+  };
+}
+
+/** CUDA and TensorRT come as libraries of their own beside the binding; the others are compiled in. */
+function libraryInstalled(ortName: string): boolean {
+  if (ortName !== 'cuda' && ortName !== 'tensorrt') return true;
+  const manifest = createRequire(import.meta.url).resolve('onnxruntime-node/package.json');
+  const folder = join(dirname(manifest), 'bin', 'napi-v6', process.platform, process.arch);
+  return [`libonnxruntime_providers_${ortName}.so`, `onnxruntime_providers_${ortName}.dll`].some((library) =>
+    existsSync(join(folder, library)),
+  );
+}
+
+function wrap(session: InferenceSession, provider: Exclude<ModelProvider, 'auto'>): ModelSession {
+  return {
+    provider,
+    inputs: session.inputMetadata.map(specOf),
+    outputs: session.outputMetadata.map(specOf),
+    async run(feeds) {
+      const tensors: Record<string, Tensor> = {};
+      for (const [name, value] of Object.entries(feeds)) tensors[name] = toOrt(value);
+      const outputs: Record<string, TensorValue> = {};
+      for (const [name, value] of Object.entries(await session.run(tensors))) outputs[name] = fromOrt(name, value);
+      return outputs;
+    },
+    release: () => session.release(),
+  };
+}
+
+function specOf(metadata: InferenceSession.ValueMetadata): TensorSpec {
+  return metadata.isTensor
+    ? { name: metadata.name, type: metadata.type, shape: metadata.shape }
+    : { name: metadata.name, type: 'sequence', shape: [] };
+}
+
+function toOrt(value: TensorValue): Tensor {
+  switch (value.type) {
+    case 'float32':
+      return new Tensor('float32', value.data, value.dims);
+    case 'uint8':
+      return new Tensor('uint8', value.data, value.dims);
+    case 'int32':
+      return new Tensor('int32', value.data, value.dims);
+    case 'int64':
+      return new Tensor('int64', value.data, value.dims);
+  }
+}
+
+function fromOrt(name: string, { type, data, dims }: Tensor): TensorValue {
+  if (type === 'float32' && data instanceof Float32Array) return { type, data, dims };
+  if (type === 'uint8' && data instanceof Uint8Array) return { type, data, dims };
+  if (type === 'int32' && data instanceof Int32Array) return { type, data, dims };
+  if (type === 'int64' && data instanceof BigInt64Array) return { type, data, dims };
+  throw new Error(`output ${name} is of type ${type}, which no adapter reads`);
+}
+
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
+}
