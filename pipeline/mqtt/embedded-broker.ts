@@ -35,6 +35,9 @@ export async function startEmbeddedBroker(config: MqttConfig['embedded'], log: L
     // Left at 100, one subscriber that reads nothing makes all others wait, and when it is cut off the queue is worked
     // off by recursion, which ended the whole process with a stack overflow (aedes 1.2.0, 4 000 messages of 20 kB).
     concurrency: 0,
+    // Without a pause a packet is done inside the parser's own call, and aedes then parses the next bytes from there,
+    // which mixes up packets of a burst ("Not supported", connection closed).
+    published: (_packet, _client, done) => queueMicrotask(done),
     authorizeForward: (client, packet) => {
       const unread = client.conn.writableLength;
       if (unread <= SLOW_BYTES) return packet;

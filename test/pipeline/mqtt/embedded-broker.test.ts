@@ -9,6 +9,8 @@ import { openPublisher, type Publisher, type PublisherOptions } from '../../../p
 import { mqttConfig, type Subscriber, subscribe, temporaryFolder, until } from './brokers.js';
 import { recordingLog } from './recording-log.js';
 
+const EVENT = { qos: 1, retain: false } as const;
+
 describe('the embedded broker', () => {
   let folder: string;
   const cleanUp: (() => Promise<void>)[] = [];
@@ -147,6 +149,37 @@ describe('the embedded broker', () => {
     const numbers = subscriber.texts('maskcast/gate/events').map((text) => (JSON.parse(text) as { n: number }).n);
     expect(numbers).toEqual(Array.from({ length: 500 }, (_, n) => n));
   });
+
+  it.each([
+    ['nobody', 0],
+    ['a subscriber', 1],
+  ])(
+    'bursts of large messages of many cameras, heard by %s, are taken whole, all and in order',
+    async (_, listeners) => {
+      const lines = recordingLog();
+      const publisher = await open({ log: lines.log });
+      const subscriber = listeners > 0 ? await listen(publisher.url, 'maskcast/#') : undefined;
+      const mask = 'x'.repeat(6_000);
+      for (let burst = 0; burst < 10; burst++) {
+        for (let camera = 0; camera < 30; camera++) {
+          publisher.publish(`cam${camera}/tracks`, { mask }, { qos: 0, retain: false });
+        }
+        for (let camera = 0; camera < 30; camera++) publisher.publish(`cam${camera}/events`, {}, EVENT);
+        await new Promise((resolve) => setTimeout(resolve, 20)); // bursts, not one long queue
+      }
+      await until(
+        () => publisher.stats().published === 600,
+        () => JSON.stringify([publisher.stats(), lines.warnings()]),
+      );
+      expect(lines.warnings()).toEqual([]);
+      if (!subscriber) return;
+      await subscriber.until((heard) => heard.length >= 601, 'all messages');
+      for (const topic of ['maskcast/cam0/tracks', 'maskcast/cam29/events']) {
+        const seqs = subscriber.texts(topic).map((text) => (JSON.parse(text) as { seq: number }).seq);
+        expect(seqs).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+      }
+    },
+  );
 
   it('leaves no server behind', async () => {
     const publisher = await open();
