@@ -4,4 +4,6 @@ export * from './detect.js';
 export * from './events/step-events.js';
 export * from './share-detector.js';
 export * from './split-epochs.js';
+export * from './track-instances.js';
 export * from './types.js';
+export * from './zones/find-zones.js';

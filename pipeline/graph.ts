@@ -8,7 +8,7 @@ import { type EpochStream, splitEpochs } from '../operators/split-epochs.js';
 import { trackInstances } from '../operators/track-instances.js';
 import type { TrackEvent, TrackedFrame } from '../operators/types.js';
 import { findZones } from '../operators/zones/find-zones.js';
-import type { Detector } from './inference/detector.js';
+import type { Detector } from './inference/pool.js';
 import type { Source } from './sources/source.js';
 
 /** One camera of the graph: where its frames come from and where its results go. */

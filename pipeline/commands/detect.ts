@@ -38,7 +38,6 @@ export function detectCommand(): Command {
         ...checkConfig({}).model,
         file: modelFile(options.model),
         minScore,
-        cameras: 1,
         log,
       });
       const bar =

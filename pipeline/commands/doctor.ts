@@ -84,7 +84,6 @@ async function checkSettings(file: string | undefined, model: string | undefined
       workers: 1,
       threads: 'auto',
       minScore: 0.5,
-      cameras: 1,
       log: createLog('silent'),
     });
     const { name, adapter, input, provider } = opened.info;
