@@ -34,6 +34,8 @@ export interface CapturePlan {
   readonly hardware: Hardware;
   /** Silence on the network after which ffmpeg itself gives up, s. */
   readonly silenceS: number;
+  /** Live: how much of the stream ffmpeg may look at before it begins, s. */
+  readonly analyseS: number;
   /** Live HTTP without times of its own (Motion JPEG): stamped at arrival. */
   readonly stampAtArrival: boolean;
   readonly record?: {
@@ -78,6 +80,7 @@ export function captureArguments(plan: CapturePlan): CaptureArguments {
           ...VIDEO,
           ...(record.mode === 'copy' ? copyOptions() : encodeOptions(record.segmentS)),
           ...['-avoid_negative_ts', 'disabled', '-f', 'segment', '-segment_format', 'matroska'],
+          ...['-segment_format_options', 'cluster_time_limit=1000'], // a killed process loses a second at most
           ...['-segment_time', String(record.segmentS), '-segment_list_type', 'csv', '-segment_list', 'pipe:2'],
         ],
       },
@@ -90,12 +93,15 @@ function inputArguments(plan: CapturePlan): { input: string; inputOptions: strin
   options.push('-dts_delta_threshold', String(LONGEST_GAP_S));
   if (plan.hardware === 'v4l2m2m') options.push('-c:v', 'h264_v4l2m2m');
   else if (plan.hardware !== 'none') options.push('-hwaccel', plan.hardware);
+  if (plan.live && plan.kind !== 'file' && plan.kind !== 'images') {
+    // Streams without a header (MPEG-TS) are looked at for all of that time, so it is their delay at the start.
+    options.push('-analyzeduration', String(Math.round(plan.analyseS * 1e6)), '-fpsprobesize', '0');
+  }
   const silenceUs = String(Math.round(plan.silenceS * 1e6));
   switch (plan.kind) {
     case 'rtsp':
       // Without the sound, which may keep silent, the wait for its parameters falls away.
       options.push('-rtsp_transport', plan.transport, '-timeout', silenceUs, '-allowed_media_types', 'video');
-      options.push('-fpsprobesize', '0');
       return { input: plan.source, inputOptions: options };
     case 'http':
       options.push('-rw_timeout', silenceUs);

@@ -5,6 +5,7 @@ export type FfmpegLine =
   /** Seconds of a tick as a fraction: 2.9 s stays 2.9 s. */
   | { readonly kind: 'timeBase'; readonly num: number; readonly den: number }
   | { readonly kind: 'frame'; readonly ticks: number; readonly size: Size }
+  | { readonly kind: 'opened'; readonly file: string }
   | { readonly kind: 'segment'; readonly file: string; readonly startS: number; readonly endS: number }
   | { readonly kind: 'error'; readonly text: string }
   | { readonly kind: 'other'; readonly text: string };
@@ -13,6 +14,7 @@ const TIME_BASE = /config in time_base: (\d+)\/(\d+)/;
 const FRAME = /n: *\d+ pts: *(-?\d+|NOPTS) .*? s:(\d+)x(\d+) /;
 /** Second line that showinfo prints for each frame, and the first words of its side data. */
 const NOISE = /Parsed_showinfo_\d+ @ /;
+const OPENED = /Opening '.*?([\w-]+\.mkv)' for writing/;
 const SEGMENT = /([\w-]+\.mkv),(-?[\d.]+),(-?[\d.]+)/;
 
 /** Understands one line of `ffmpeg -loglevel level+info` with `showinfo` and a segment list on stderr. */
@@ -24,6 +26,8 @@ export function readFfmpegLine(line: string): FfmpegLine {
   }
   const segment = SEGMENT.exec(line);
   if (segment) return { kind: 'segment', file: segment[1]!, startS: Number(segment[2]), endS: Number(segment[3]) };
+  const opened = OPENED.exec(line);
+  if (opened) return { kind: 'opened', file: opened[1]! };
   const base = TIME_BASE.exec(line);
   if (base) return { kind: 'timeBase', num: Number(base[1]), den: Number(base[2]) };
   if (/\[(error|fatal|panic)\]/.test(line)) return { kind: 'error', text: line };

@@ -27,7 +27,9 @@ export interface FfmpegProcess {
 }
 
 const TAIL_LINES = 30;
-const GRACE_MS = 3_000;
+/** A read that hangs on a silent camera is interrupted by the second SIGTERM only; it may spoil a file's last bytes. */
+const SECOND_TERM_MS = 1_000;
+const KILL_MS = 3_000;
 
 /**
  * Starts one ffmpeg through fluent-ffmpeg.
@@ -46,7 +48,7 @@ export function startFfmpeg(
   let errors = 0;
   let child: ChildProcess | undefined;
   let stopping = false;
-  let grace: NodeJS.Timeout | undefined;
+  let timers: NodeJS.Timeout[] = [];
 
   const command = ffmpeg({ stdoutLines: 1 })
     .input(stdin === undefined ? args.input : Readable.from([stdin]))
@@ -57,13 +59,17 @@ export function startFfmpeg(
 
   const kill = (): void => {
     sink.discard();
-    child?.kill('SIGTERM');
-    grace ??= setTimeout(() => child?.kill('SIGKILL'), GRACE_MS);
+    if (timers.length > 0 || !child) return;
+    child.kill('SIGTERM');
+    timers = [
+      setTimeout(() => child?.kill('SIGTERM'), SECOND_TERM_MS),
+      setTimeout(() => child?.kill('SIGKILL'), KILL_MS),
+    ];
   };
 
   const ended = new Promise<FfmpegEnd>((resolve) => {
     const end = (code: number | null, signal: NodeJS.Signals | null, unstarted?: string): void => {
-      clearTimeout(grace);
+      timers.forEach(clearTimeout);
       resolve({ code, signal, tail, errors, ...(unstarted !== undefined && { unstarted }) });
     };
     command.on('start', () => {
@@ -79,7 +85,7 @@ export function startFfmpeg(
       if (stopping) kill();
     });
     command.on('error', (error: Error) => {
-      if (child) return; // its 'close' tells more
+      if (child?.pid !== undefined) return; // its 'close' tells more
       end(null, null, /Cannot find ffmpeg|ENOENT/.test(error.message) ? missingTool('ffmpeg') : error.message);
     });
     command.on('stderr', (line: string) => {

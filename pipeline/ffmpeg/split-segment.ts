@@ -50,6 +50,37 @@ export async function splitSegment(segment: SegmentFile): Promise<SegmentFile[]>
   return parts;
 }
 
+/**
+ * Times of a segment whose end ffmpeg could not announce, because it was killed.
+ *
+ * @returns undefined when nothing in the file can be read
+ */
+export function segmentSpan(path: string): Promise<SegmentFile | undefined> {
+  const args = ['-v', 'error', '-show_entries', 'packet=pts_time,duration_time', '-of', 'csv=p=0', `file:${path}`];
+  return new Promise((resolve) => {
+    execFile(
+      process.env.FFPROBE_PATH ?? 'ffprobe',
+      args,
+      { timeout: TIMEOUT_MS, maxBuffer: 64 << 20 },
+      (_error, stdout) => {
+        // A torn file makes ffprobe fail at its end; what it read until then counts.
+        const packets = stdout
+          .split('\n')
+          .filter((line) => line !== '')
+          .map((line) => line.split(',').map(Number));
+        const times = packets.flatMap(([pts]) => (pts !== undefined && Number.isFinite(pts) ? [pts] : []));
+        const last = times.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+        const lasting = packets.find(([pts]) => pts === last)?.[1];
+        resolve(
+          times.length > 0
+            ? { path, startS: times.reduce((a, b) => Math.min(a, b)), endS: last + (lasting || 0) }
+            : undefined,
+        );
+      },
+    );
+  });
+}
+
 function sizesOver(stderr: string): Stretch[] {
   const stretches: Stretch[] = [];
   let tick = { num: 1, den: 1000 };

@@ -5,7 +5,7 @@ import type { FramePool } from '../ffmpeg/frame-pool.js';
 import { type CapturedFrame, FrameSink } from '../ffmpeg/frame-sink.js';
 import { placePicture } from '../ffmpeg/placement.js';
 import { type FfmpegEnd, startFfmpeg } from '../ffmpeg/process.js';
-import type { SegmentFile } from '../ffmpeg/split-segment.js';
+import { type SegmentFile, segmentSpan } from '../ffmpeg/split-segment.js';
 import type { Timeline } from './timeline.js';
 
 /** Counts over all runs of a camera. */
@@ -19,6 +19,8 @@ export interface SourceStats {
   decodeErrors: number;
   /** Epochs begun. */
   epochs: number;
+  /** Frames that a file or folder will give, where it tells; an estimate for a chosen rate. */
+  expected?: number;
   /** Size of the newest picture, as shown. */
   size?: Size;
 }
@@ -69,6 +71,8 @@ export function startCapture(options: CaptureOptions): Capture {
   let lastSize: Size | undefined;
   let handingOn = Promise.resolve();
   let lastEndS: number | undefined;
+  /** Segment that ffmpeg writes and has not yet announced as closed. */
+  let openedFile: string | undefined;
   const placements = new Map<string, Pick<Frame, 'source' | 'placement'>>();
 
   const sink = new FrameSink({
@@ -147,7 +151,9 @@ export function startCapture(options: CaptureOptions): Capture {
         const ptsS = (line.ticks * tick.num) / tick.den;
         if (!Number.isNaN(ptsS)) firstPtsS ??= ptsS;
         sink.tell(ptsS, line.size);
-      } else if (line.kind === 'segment') {
+      } else if (line.kind === 'opened') openedFile = line.file;
+      else if (line.kind === 'segment') {
+        openedFile = undefined;
         // ffmpeg's list says 0 for the start of the first one, whatever its first time is.
         const first = lastEndS === undefined;
         const startS = first ? Math.max(line.startS, firstPtsS ?? line.startS) : line.startS;
@@ -167,6 +173,8 @@ export function startCapture(options: CaptureOptions): Capture {
 
   return {
     ended: ffmpeg.ended.then(async (end) => {
+      const torn = openedFile && (await segmentSpan(join(plan.record?.folder ?? '', openedFile)));
+      if (torn) segments.push(torn);
       flushSegments(true);
       await handingOn;
       return end;

@@ -14,6 +14,8 @@ export interface FiniteInput {
   readonly timeMs: number;
   /** `none`: a folder of images is no recording. */
   readonly recordMode: RecordMode | 'none';
+  /** Number of pictures of a folder. */
+  readonly images?: number;
   /** ffmpeg's stdin. */
   readonly stdin?: string;
   /** Worth a line in the log. */
@@ -43,6 +45,7 @@ export async function openFinite(
         name,
         timeMs: mtimeMs,
         recordMode: 'none',
+        images: paths.length,
         stdin: imageList(paths, config.fps ?? DEFAULT_IMAGE_FPS),
         note: `${paths.length} pictures; a folder of images is analysed, not recorded`,
       };
@@ -62,6 +65,18 @@ export async function openFinite(
     if (error instanceof InputError) throw new InputError(`camera ${camera}: ${error.message}`, { cause: error });
     throw error;
   }
+}
+
+/** Frames to come, for a progress bar; undefined where the container does not tell. */
+export function expectedFrames({ images, probed }: FiniteInput, fps: number | undefined): number | undefined {
+  if (images !== undefined) return images;
+  if (!probed) return undefined;
+  const { durationS, frames, fps: own } = probed;
+  // A container also counts what its edit list hides, so the length has a say as well.
+  const within = (rate: number | undefined): number[] =>
+    durationS !== undefined && rate !== undefined ? [Math.max(1, Math.round(durationS * rate))] : [];
+  const bounds = [...(frames === undefined ? [] : [frames]), ...within(own), ...within(fps)];
+  return bounds.length > 0 ? Math.min(...bounds) : undefined;
 }
 
 export interface EndOfFile {

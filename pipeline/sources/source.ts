@@ -13,7 +13,7 @@ import type { Log } from '../log.js';
 import { createBackoff } from './backoff.js';
 import { type Capture, type SourceStats, startCapture } from './capture.js';
 import { failureReason } from './failure.js';
-import { endOfFile, type FiniteInput, openFinite } from './finite-input.js';
+import { endOfFile, expectedFrames, type FiniteInput, openFinite } from './finite-input.js';
 import { watchFrozen } from './frozen-picture.js';
 import { StatusBoard } from './status-board.js';
 import { Timeline } from './timeline.js';
@@ -53,6 +53,8 @@ export interface Source {
 
 const DEFAULT_POOL_FRAMES = 4;
 const DEFAULT_LIVE_FPS = 10;
+const ANALYSIS_S = 1.5;
+const LONGEST_ANALYSIS_S = 10;
 /**
  * Longest wait for a camera to say what it sends. Short, because a switched-off camera swallows the first call, and TCP
  * repeats it more and more seldom; every third time longer, for cameras that need to be asked with patience.
@@ -104,7 +106,7 @@ class Supervisor {
     this.#options = options;
     this.#stats = stats;
     this.#out = out;
-    this.#log = options.log.child({ camera: options.camera });
+    this.#log = options.log;
     this.#clock = options.clock ?? { nowMs: Date.now, random: Math.random };
     this.#board = new StatusBoard(options.camera, this.#clock.nowMs, (status) => out.next({ kind: 'status', status }));
     this.#done = new Promise((resolve) => {
@@ -146,6 +148,8 @@ class Supervisor {
     this.#board.set('connecting', 0);
     const finite = await openFinite(kind, config, camera);
     if (finite?.note) this.#log.info(finite.note);
+    const expected = finite && expectedFrames(finite, config.fps);
+    if (expected !== undefined) this.#stats.expected = expected;
     if (record) await mkdir(record.folder, { recursive: true });
 
     const pool = new FramePool(this.#options.poolFrames ?? DEFAULT_POOL_FRAMES, input.width * input.height * 3);
@@ -167,6 +171,8 @@ class Supervisor {
         transport: config.transport,
         hardware,
         silenceS: Math.max(LONGEST_FIRST_PICTURE_S, 2 * config.stallAfter),
+        // What could not be understood in a short look gets a longer one.
+        analyseS: Math.min(LONGEST_ANALYSIS_S, ANALYSIS_S * 2 ** pictureless),
         stampAtArrival,
         ...(record &&
           finite?.recordMode !== 'none' && {
@@ -182,10 +188,10 @@ class Supervisor {
         live,
         epoch: this.#stats.epochs,
         fileTimeMs,
-        note: (sentence) => this.#log.warn(sentence),
+        note: (level, sentence) => this.#log[level](sentence),
       });
       const patience = {
-        answerS: Math.max(ANSWER_S[attempt % ANSWER_S.length]!, config.stallAfter),
+        answerS: Math.max(ANSWER_S[attempt % ANSWER_S.length]!, config.stallAfter, plan.analyseS + 2),
         firstPictureS: Math.min(LONGEST_FIRST_PICTURE_S, FIRST_PICTURE_S * 2 ** pictureless),
       };
       const { end, capture, stalled, unstamped, answered } = await this.#connection(

@@ -23,7 +23,7 @@ export interface TimelineOptions {
   /** Not live: UTC ms of pts 0. */
   readonly fileTimeMs: number;
   /** A drift or a step was met: one sentence. */
-  readonly note: (sentence: string) => void;
+  readonly note: (level: 'debug' | 'warn', sentence: string) => void;
 }
 
 /** Drift of the camera's clock against ours that is corrected (architecture, rules of time). */
@@ -45,6 +45,7 @@ export class Timeline {
   #lastPts = Number.NEGATIVE_INFINITY;
   #lastTime = 0;
   #intervalS = DEFAULT_INTERVAL_S;
+  #begunMs = 0;
   #windowStartMs = 0;
   #leastDelayMs = Number.POSITIVE_INFINITY;
 
@@ -85,7 +86,7 @@ export class Timeline {
       this.#shiftS += STEP_BACK_SHIFT_S;
       this.#begin(pts, nowMs);
       const step = (this.#lastPts + STEP_BACK_SHIFT_S - pts).toFixed(1);
-      this.#options.note(`the source's clock stepped back by ${step} s; a new epoch begins`);
+      this.#options.note('warn', `the source's clock stepped back by ${step} s; a new epoch begins`);
     } else if (pts <= this.#lastPts) {
       return undefined;
     } else if (this.#eras.length === 0) {
@@ -114,6 +115,7 @@ export class Timeline {
     this.#eras.push({ epoch: first ? this.#options.epoch : this.epoch + 1, startPts: pts, pts0Time });
     // Old eras are needed only until their last segment is closed.
     if (this.#eras.length > 8) this.#eras.shift();
+    this.#begunMs = nowMs;
     this.#openWindow(nowMs);
   }
 
@@ -122,14 +124,28 @@ export class Timeline {
     this.#leastDelayMs = Number.POSITIVE_INFINITY;
   }
 
+  /**
+   * A frame can come late for many reasons, so lateness counts only when it holds for a whole window. None can come too
+   * early: then the anchor was late, as after a start, when ffmpeg hands on at once what it looked at before.
+   */
   #watchDrift(pts: number, nowMs: number): void {
     const era = this.#eras.at(-1)!;
-    this.#leastDelayMs = Math.min(this.#leastDelayMs, nowMs - (era.pts0Time + pts * 1000));
-    if (nowMs - this.#windowStartMs < DRIFT_WINDOW_MS) return;
-    const drift = this.#leastDelayMs;
-    this.#openWindow(nowMs);
-    if (Math.abs(drift) <= MAX_DRIFT_MS) return;
-    this.#eras[this.#eras.length - 1] = { ...era, pts0Time: era.pts0Time + drift };
-    this.#options.note(`the camera's clock is ${Math.round(drift)} ms away from ours; times are anchored anew`);
+    const delay = nowMs - (era.pts0Time + pts * 1000);
+    this.#leastDelayMs = Math.min(this.#leastDelayMs, delay);
+    if (delay < -MAX_DRIFT_MS) {
+      this.#anchor(era, delay, nowMs - this.#begunMs < DRIFT_WINDOW_MS ? 'debug' : 'warn');
+      this.#openWindow(nowMs);
+    } else if (nowMs - this.#windowStartMs >= DRIFT_WINDOW_MS) {
+      if (this.#leastDelayMs > MAX_DRIFT_MS) this.#anchor(era, this.#leastDelayMs, 'warn');
+      this.#openWindow(nowMs);
+    }
+  }
+
+  #anchor(era: Era, driftMs: number, level: 'debug' | 'warn'): void {
+    this.#eras[this.#eras.length - 1] = { ...era, pts0Time: era.pts0Time + driftMs };
+    this.#options.note(
+      level,
+      `the camera's clock is ${Math.round(driftMs)} ms away from ours; times are anchored anew`,
+    );
   }
 }
