@@ -1,11 +1,26 @@
 import { InputError } from '../../config/errors.js';
 import type { Adapter, AdapterFamily, AdapterOptions, ModelSignature } from './adapter.js';
+import { detr, rtdetr } from './detr.js';
+import { detectron2, torchvision } from './mask-rcnn.js';
+import { maskcast } from './maskcast.js';
 import { picodet } from './picodet.js';
+import { picodetNms } from './picodet-nms.js';
 import { describe } from './shape.js';
+import { yolo } from './yolo.js';
 import { yolox } from './yolox.js';
 
 /** In the order of asking: what says most about itself comes first. A new family is one file and one line here. */
-export const ADAPTER_FAMILIES: readonly AdapterFamily[] = [yolox, picodet];
+export const ADAPTER_FAMILIES: readonly AdapterFamily[] = [
+  maskcast,
+  picodet,
+  picodetNms,
+  yolox,
+  yolo,
+  detr,
+  rtdetr,
+  detectron2,
+  torchvision,
+];
 
 /**
  * The adapter whose signature the model has.

@@ -247,7 +247,8 @@ function toDetections(
   return Array.from({ length: count }, (_, i) => {
     const mask = masks?.[i];
     return {
-      label: labels[classes[i]!] ?? `class${classes[i]}`,
+      // Some id of COCO's list has no name.
+      label: labels[classes[i]!] || `class${classes[i]}`,
       score: scores[i]!,
       box: [boxes[4 * i]!, boxes[4 * i + 1]!, boxes[4 * i + 2]!, boxes[4 * i + 3]!],
       ...(mask ? { mask } : {}),
