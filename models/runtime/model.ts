@@ -13,7 +13,6 @@ export interface ModelOptions {
   readonly file: string;
   readonly provider: ModelProvider;
   readonly threads: number;
-  readonly spinning: boolean;
   /** Frames of the largest run that is wanted; the model is tried with as many. */
   readonly batch: number;
   readonly minScore: number;

@@ -22,8 +22,6 @@ export interface SessionOptions {
   readonly provider: ModelProvider;
   /** Threads inside the session. */
   readonly threads: number;
-  /** Let idle threads spin for the next run; costs the other sessions of the process their cores. */
-  readonly spinning: boolean;
   /** Hears what was tried and why it moved on. */
   readonly note: (sentence: string) => void;
 }
@@ -62,7 +60,7 @@ export async function openSession(options: SessionOptions): Promise<ModelSession
   throw new Error('no provider was tried'); // The list ends with cpu, or holds the one that was asked for.
 }
 
-function ortOptions({ threads, spinning }: SessionOptions, ortName: string): InferenceSession.SessionOptions {
+function ortOptions({ threads }: SessionOptions, ortName: string): InferenceSession.SessionOptions {
   return {
     executionProviders: [ortName],
     intraOpNumThreads: threads,
@@ -73,7 +71,8 @@ function ortOptions({ threads, spinning }: SessionOptions, ortName: string): Inf
     enableMemPattern: false,
     // Errors reach us as exceptions; ONNX Runtime's own lines on stderr would only repeat them.
     logSeverityLevel: 4,
-    extra: { session: { intra_op: { allow_spinning: spinning ? '1' : '0' } } },
+    // Idle threads that spin for the next run take the cores from ffmpeg and from the other workers.
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
   };
 }
 

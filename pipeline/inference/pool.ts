@@ -3,12 +3,12 @@ import { createReadStream } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { FrameInstances } from '../../models/adapters/adapter.js';
 import type { ModelInfo, ModelProvider } from '../../models/runtime/model.js';
-import type { WorkerData } from '../../models/runtime/worker-messages.js';
 import { workerUrl } from '../../models/runtime/worker-url.js';
 import type { Detection, Frame } from '../../operators/types.js';
 import type { Log } from '../log.js';
 import { chooseLayout } from './layout.js';
-import { type InferenceThread, startThread, WorkerLost } from './worker-thread.js';
+import { openThreads } from './threads.js';
+import { type InferenceThread, startThread } from './worker-thread.js';
 
 export { WorkerLost } from './worker-thread.js';
 
@@ -29,7 +29,7 @@ export interface DetectorOptions {
 /** What is loaded and how it runs. */
 export interface DetectorInfo extends Omit<ModelInfo, 'fixedBatch'> {
   readonly file: string;
-  /** Frames that one `detect` should carry at most to go through in one run (or one run a worker). */
+  /** Frames that one `detect` should carry at most: they go through in one run, or in one run of each worker. */
   readonly maxBatch: number;
   /** SHA-256 of the file, hex. */
   readonly digest: string;
@@ -51,7 +51,7 @@ export interface DetectorStats {
   readonly frames: number;
   /** Calls of `detect` that threw. */
   readonly failed: number;
-  /** Threads that died and were replaced. */
+  /** Threads that died; each is replaced. */
   readonly lost: number;
   /** Runs that wait for a worker now. */
   readonly waiting: number;
@@ -63,10 +63,10 @@ export interface Detector {
   /** Workers that are free now. */
   readonly idle: number;
   /**
-   * Runs the model on frames, which stay the caller's and must not be released before the promise settles. Waits for a worker
-   * when none is free.
+   * Runs the model on frames, which stay the caller's and must not be released before the promise settles. Waits for a
+   * worker when none is free. More frames than one run takes are spread over several.
    *
-   * @throws WorkerLost when a worker died with some of the frames; Error when the run failed or the detector is closed
+   * @throws WorkerLost when a worker died with some of the frames; Error when a run failed or the detector is closed
    */
   detect(frames: readonly Frame[]): Promise<DetectResult>;
   stats(): DetectorStats;
@@ -76,16 +76,6 @@ export interface Detector {
 
 /** Frames a run with a model that takes any number, unless the user says otherwise. */
 const AUTO_BATCH = 4;
-const FIRST_RETRY_MS = 250;
-const LONGEST_RETRY_MS = 30_000;
-
-interface Job {
-  readonly frames: readonly Frame[];
-  readonly askedMs: number;
-  started(ms: number): void;
-  resolve(instances: readonly FrameInstances[]): void;
-  reject(cause: unknown): void;
-}
 
 /**
  * Loads a model on its worker threads.
@@ -97,27 +87,29 @@ export async function openDetector(options: DetectorOptions): Promise<Detector> 
   const batch = options.batch === 'auto' ? AUTO_BATCH : options.batch;
   const program = workerUrl(import.meta.url, '../../models/runtime/worker.js');
   const cores = availableParallelism();
-  let layout = chooseLayout(options, cores, true);
-  const dataFor = (): WorkerData => ({
-    file,
-    provider,
-    batch,
-    minScore,
-    threads: layout.threads,
-    spinning: layout.workers === 1,
-    ...(labels ? { labels } : {}),
-  });
-  const start = (): Promise<InferenceThread> =>
-    startThread(program, dataFor(), (note) => log.info({ model: file }, note));
+  const onCpu = chooseLayout(options, cores, true);
+  const data = { file, provider, batch, minScore, threads: onCpu.threads, ...(labels ? { labels } : {}) };
+  const start = (settled: Pick<typeof data, 'provider'>): Promise<InferenceThread> =>
+    startThread(program, { ...data, ...settled }, (note) => log.info({ model: file }, note));
 
-  const first = await start();
-  const digest = await sha256(file);
-  if (first.info.provider !== 'cpu') layout = chooseLayout(options, cores, false);
+  // The first says where it runs; the others go to the same place without trying anew.
+  const first = await start({ provider });
+  const digest = await sha256(file).catch(async (cause: unknown) => {
+    await first.close();
+    throw cause;
+  });
+  const layout = first.info.provider === 'cpu' ? onCpu : chooseLayout(options, cores, false);
+  const threads = await openThreads({
+    first,
+    count: layout.workers,
+    start: () => start({ provider: first.info.provider }),
+    onTrouble: (sentence) => log.error({ model: file }, sentence),
+  });
   const { fixedBatch, ...known } = first.info;
-  if (fixedBatch !== undefined && options.batch !== 'auto' && options.batch !== fixedBatch) {
-    log.warn({ model: file }, `the model takes ${fixedBatch} frames a run; batch ${options.batch} is passed over`);
-  }
   const perRun = fixedBatch ?? batch;
+  if (typeof options.batch === 'number' && perRun !== options.batch) {
+    log.warn({ model: file }, `the model takes ${perRun} frame(s) a run; batch ${options.batch} is passed over`);
+  }
   const info: DetectorInfo = {
     ...known,
     file,
@@ -125,114 +117,36 @@ export async function openDetector(options: DetectorOptions): Promise<Detector> 
     digest,
     ...layout,
   };
-
-  const free: InferenceThread[] = [];
-  const open = new Set<InferenceThread>();
-  const queue: Job[] = [];
-  const retries = new Set<NodeJS.Timeout>();
-  const starting = new Set<Promise<void>>();
-  let closed: Promise<void> | undefined;
-  const counts = { batches: 0, frames: 0, failed: 0, lost: 0 };
-
-  const pump = (): void => {
-    while (free.length > 0 && queue.length > 0) void runJob(free.shift()!, queue.shift()!);
-  };
-  const runJob = async (thread: InferenceThread, job: Job): Promise<void> => {
-    job.started(performance.now());
-    try {
-      job.resolve(await thread.run(job.frames));
-    } catch (cause) {
-      job.reject(cause);
-      if (cause instanceof WorkerLost) return;
-    }
-    free.push(thread);
-    pump();
-  };
-
-  const adopt = (thread: InferenceThread): void => {
-    open.add(thread);
-    free.push(thread);
-    void thread.gone.then((reason) => {
-      open.delete(thread);
-      const at = free.indexOf(thread);
-      if (at >= 0) free.splice(at, 1);
-      if (closed) return;
-      counts.lost++;
-      log.error({ model: file }, `an inference thread died and is replaced: ${reason?.message}`);
-      replaceAfter(FIRST_RETRY_MS);
-    });
-    pump();
-  };
-  const replaceAfter = (waitMs: number): void => {
-    const timer = setTimeout(() => {
-      retries.delete(timer);
-      const attempt = start().then(
-        (thread) => (closed ? thread.close() : adopt(thread)),
-        (cause: Error) => {
-          if (closed) return;
-          const nextMs = Math.min(2 * waitMs, LONGEST_RETRY_MS);
-          log.error({ model: file }, `a new inference thread did not start (again in ${nextMs} ms): ${cause.message}`);
-          replaceAfter(nextMs);
-        },
-      );
-      starting.add(attempt);
-      void attempt.finally(() => starting.delete(attempt));
-    }, waitMs);
-    retries.add(timer);
-  };
-
-  adopt(first);
-  for (const thread of await Promise.all(Array.from({ length: layout.workers - 1 }, start))) adopt(thread);
   log.info({ model: file, adapter: info.adapter, provider: info.provider, ...layout, batch: perRun }, 'model loaded');
 
-  const enqueue = (frames: readonly Frame[], started: (ms: number) => void): Promise<readonly FrameInstances[]> =>
-    new Promise((resolve, reject) => {
-      if (closed) reject(new Error('the detector is closed'));
-      else queue.push({ frames, askedMs: performance.now(), started, resolve, reject });
-    });
-
+  const counts = { batches: 0, frames: 0, failed: 0 };
   return {
     info,
     get idle() {
-      return free.length;
+      return threads.idle;
     },
     async detect(frames) {
       const askedMs = performance.now();
-      let startedMs = Number.POSITIVE_INFINITY;
-      const runs = chunks(frames, perRun).map((chunk) =>
-        enqueue(chunk, (ms) => {
-          startedMs = Math.min(startedMs, ms);
-        }),
-      );
-      pump();
-      // All must be over before the caller may release the frames, also when one failed.
-      const outcomes = await Promise.allSettled(runs);
-      const failure = outcomes.find((outcome) => outcome.status === 'rejected');
-      if (failure) {
-        counts.failed++;
-        throw failure.reason;
+      let startedMs = frames.length > 0 ? Number.POSITIVE_INFINITY : askedMs;
+      const onStart = (): void => {
+        startedMs = Math.min(startedMs, performance.now());
+      };
+      // All must be over before the caller may release the frames, also when one fails.
+      const outcomes = await Promise.allSettled(chunks(frames, perRun).map((chunk) => threads.run(chunk, onStart)));
+      const detections: Detection[][] = [];
+      for (const outcome of outcomes) {
+        if (outcome.status === 'rejected') {
+          counts.failed++;
+          throw outcome.reason;
+        }
+        for (const one of outcome.value) detections.push(toDetections(one, info.labels));
       }
-      const instances = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value : []));
       counts.batches++;
       counts.frames += frames.length;
-      const endMs = performance.now();
-      if (frames.length === 0) startedMs = endMs;
-      return {
-        detections: instances.map((one) => toDetections(one, info.labels)),
-        detectMs: endMs - startedMs,
-        waitMs: startedMs - askedMs,
-      };
+      return { detections, detectMs: performance.now() - startedMs, waitMs: startedMs - askedMs };
     },
-    stats: () => ({ ...counts, waiting: queue.length }),
-    close() {
-      closed ??= (async () => {
-        for (const timer of retries) clearTimeout(timer);
-        for (const job of queue.splice(0)) job.reject(new Error('the detector is closed'));
-        await Promise.all([...open].map((thread) => thread.close()));
-        await Promise.all(starting);
-      })();
-      return closed;
-    },
+    stats: () => ({ ...counts, lost: threads.lost, waiting: threads.waiting }),
+    close: () => threads.close(),
   };
 }
 
