@@ -107,5 +107,5 @@ test('survives a mask of a hundred thousand runs', () => {
   const bits = Uint8Array.from({ length: 400 * 500 }, (_, i) => Math.floor(i / 500) % 2);
   const counts = encodeRle(bits, 400, 500);
   expect(rleToRuns(counts)).toHaveLength(200_000);
-  expect(decodeRle({ size: [400, 500], counts })).toEqual(bits);
+  expect(Buffer.compare(decodeRle({ size: [400, 500], counts }), bits)).toBe(0);
 });
