@@ -130,8 +130,12 @@ function deviceArguments(source: string, options: string[]): { input: string; in
 
 /** `-copytb 1`: else the filter's TB is 1/fps. `-copypriorss 1`: else the first GOP goes where times begin below zero. */
 function copyOptions(): string[] {
-  const stepBack = `st(0,ld(0)+if(lt(DTS,PREV_INDTS-${STEP_BACK_S}/TB),${STEP_BACK_SHIFT_S}/TB,0))`;
-  const shift = `setts=dts='${stepBack};DTS+ld(0)':pts='${stepBack};PTS+ld(0)'`;
+  // An RTSP stream's first picture, when it takes more than four packets, has lost its pts on the way: it is 0.
+  const jumped = `if(lt(DTS,PREV_INDTS-${STEP_BACK_S}/TB),${STEP_BACK_SHIFT_S}/TB,0)`;
+  const stepBack = `st(0,ld(0)+if(eq(DTS,NOPTS)+eq(PREV_INDTS,NOPTS),0,${jumped}))`;
+  const dts = `${stepBack};if(eq(DTS,NOPTS),NOPTS,DTS+ld(0))`;
+  const pts = `${stepBack};if(eq(PTS,NOPTS),if(eq(DTS,NOPTS),0,DTS),PTS)+ld(0)`;
+  const shift = `setts=dts='${dts}':pts='${pts}'`;
   return ['-c:v', 'copy', '-copytb', '1', '-copypriorss', '1', '-bsf:v', shift];
 }
 

@@ -57,6 +57,7 @@ export class FrameSink extends Writable {
   #patience: NodeJS.Timeout | undefined;
   #impatient = false;
   #discarding = false;
+  #pumping = false;
 
   constructor(options: FrameSinkOptions) {
     // No 'close' event: fluent-ffmpeg would take it for a failure and kill an ffmpeg that is still closing its segment.
@@ -88,7 +89,9 @@ export class FrameSink extends Writable {
   /** Works on the chunk at hand until it is used up, or until something must be waited for. */
   #pump(): void {
     const done = this.#chunkDone;
-    if (!done || !this.#events) return;
+    // Whoever gets a frame may stop the source or free a place at once: the loop below goes on by itself then.
+    if (!done || !this.#events || this.#pumping) return;
+    this.#pumping = true;
     try {
       for (;;) {
         if (!this.#event) {
@@ -103,6 +106,8 @@ export class FrameSink extends Writable {
       this.#chunkDone = undefined;
       done(error instanceof Error ? error : new Error(String(error)));
       return;
+    } finally {
+      this.#pumping = false;
     }
     this.#events = undefined;
     this.#chunkDone = undefined;

@@ -59,11 +59,18 @@ export function startReencode(output: string): MediaJob {
   ]);
 }
 
-/** A clip's pictures as raw yuv420p of limited range and even sides, upright, each with its time, as Matroska. */
-export function startDecode(input: string, probe: Pick<ClipProbe, 'colour'>): MediaJob {
+/**
+ * A clip's pictures as raw yuv420p of limited range and even sides, upright, each with its time, as Matroska.
+ *
+ * @param atS  only the one picture shown at this second, with a time of its own
+ */
+export function startDecode(input: string, probe: Pick<ClipProbe, 'colour'>, atS?: number): MediaJob {
   const matrix = probe.colour.space === 'gbr' ? ':out_color_matrix=bt709' : '';
   return start([
+    // Half a millisecond before, so that no rounding of the time can pass over the picture.
+    ...(atS === undefined ? [] : ['-ss', String(Math.max(0, atS - 0.0005))]),
     ...['-i', `file:${input}`, '-map', '0:v:0', '-vf', `scale=out_range=tv${matrix},format=yuv420p,${EVEN}`],
+    ...(atS === undefined ? [] : ['-frames:v', '1']),
     ...[...PASSTHROUGH, '-c:v', 'rawvideo', '-f', 'matroska', 'pipe:1'],
   ]);
 }

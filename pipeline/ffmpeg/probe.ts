@@ -143,10 +143,14 @@ async function refusal(path: string, stderr: string): Promise<string> {
 
 /** An MP4 begins with a box `ftyp` (or, without it, `mdat` or `moov`); ffmpeg says the same of any text. */
 async function startsLikeMp4(path: string): Promise<boolean> {
+  return /^(ftyp|mdat|moov|free|wide|skip)$/.test((await firstBytes(path, 8)).toString('latin1', 4));
+}
+
+async function firstBytes(path: string, count: number): Promise<Buffer> {
   const file = await open(path);
   try {
-    const { buffer } = await file.read(Buffer.alloc(8), 0, 8, 0);
-    return /^(ftyp|mdat|moov|free|wide|skip)$/.test(buffer.toString('latin1', 4, 8));
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(count), 0, count, 0);
+    return buffer.subarray(0, bytesRead);
   } finally {
     await file.close();
   }
@@ -167,11 +171,12 @@ function rate(text: string | undefined): number | undefined {
 const IMAGE = /\.(jpe?g|png|bmp|webp|tiff?)$/i;
 
 /**
- * Paths of the pictures of a folder, sorted by name (numbers by value: `2.jpg` before `10.jpg`).
+ * Paths of the pictures of a folder, sorted by name (numbers by value: `2.jpg` before `10.jpg`), in groups of one
+ * format: ffmpeg decodes a list with the decoder of its first picture. The content decides, not the name.
  *
  * @throws InputError when there is none
  */
-export async function listImages(folder: string): Promise<string[]> {
+export async function listImages(folder: string): Promise<string[][]> {
   const order = new Intl.Collator('en', { numeric: true });
   const names = (await readdir(folder)).filter((name) => IMAGE.test(name)).sort(order.compare);
   if (names.length === 0) {
@@ -179,7 +184,20 @@ export async function listImages(folder: string): Promise<string[]> {
       `source "${folder}" is a folder without pictures; put .jpg, .png, .bmp, .webp or .tiff into it`,
     );
   }
-  return names.map((name) => join(folder, name));
+  const groups: string[][] = [];
+  let last: string | undefined;
+  for (const path of names.map((name) => join(folder, name))) {
+    const format = await imageFormat(path);
+    if (format === last) groups.at(-1)!.push(path);
+    else groups.push([path]);
+    last = format;
+  }
+  return groups;
+}
+
+/** The first bytes tell formats apart; BMP's and TIFF's are shorter than these. */
+async function imageFormat(path: string): Promise<string> {
+  return (await firstBytes(path, 2)).toString('hex');
 }
 
 /** The list for ffmpeg's concat demuxer; each picture lasts 1/fps s. */

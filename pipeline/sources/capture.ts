@@ -28,8 +28,8 @@ export interface SourceStats {
 export interface CaptureOptions {
   readonly camera: CameraId;
   readonly plan: CapturePlan;
-  /** List of images for stdin. */
-  readonly stdin?: string;
+  /** List of images for ffmpeg's stdin. */
+  readonly list: string | undefined;
   readonly pool: FramePool;
   readonly timeline: Timeline;
   readonly stats: SourceStats;
@@ -168,7 +168,7 @@ export function startCapture(options: CaptureOptions): Capture {
       } else if (line.kind === 'error') stats.decodeErrors++;
       if (line.kind === 'error' || line.kind === 'other') options.onText(line.text);
     },
-    options.stdin,
+    options.list,
   );
 
   return {

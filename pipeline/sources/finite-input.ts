@@ -14,10 +14,12 @@ export interface FiniteInput {
   readonly timeMs: number;
   /** `none`: a folder of images is no recording. */
   readonly recordMode: RecordMode | 'none';
+  /** Seconds between pictures, where known. */
+  readonly intervalS?: number;
   /** Number of pictures of a folder. */
   readonly images?: number;
-  /** ffmpeg's stdin. */
-  readonly stdin?: string;
+  /** Lists of images for ffmpeg's stdin, one for each run. */
+  readonly lists?: readonly string[];
   /** Worth a line in the log. */
   readonly note?: string;
   readonly probed?: ProbedFile;
@@ -39,15 +41,17 @@ export async function openFinite(
   try {
     const name = `"${basename(config.source)}"`;
     if (kind === 'images') {
-      const paths = await listImages(config.source);
+      const groups = await listImages(config.source);
+      const count = groups.flat().length;
       const { mtimeMs } = await stat(config.source);
       return {
         name,
         timeMs: mtimeMs,
         recordMode: 'none',
-        images: paths.length,
-        stdin: imageList(paths, config.fps ?? DEFAULT_IMAGE_FPS),
-        note: `${paths.length} pictures; a folder of images is analysed, not recorded`,
+        intervalS: 1 / (config.fps ?? DEFAULT_IMAGE_FPS),
+        images: count,
+        lists: groups.map((paths) => imageList(paths, config.fps ?? DEFAULT_IMAGE_FPS)),
+        note: `${count} pictures; a folder of images is analysed, not recorded`,
       };
     }
     const probed = await probeFile(config.source);
@@ -57,6 +61,7 @@ export async function openFinite(
       timeMs: probed.timeMs,
       recordMode: probed.recordMode,
       probed,
+      ...(probed.fps !== undefined && { intervalS: 1 / Math.min(probed.fps, config.fps ?? probed.fps) }),
       ...(others > 0 && {
         note: `source ${name} has ${others + 1} video streams; the first one is analysed and recorded`,
       }),
@@ -74,7 +79,7 @@ export function expectedFrames({ images, probed }: FiniteInput, fps: number | un
   const { durationS, frames, fps: own } = probed;
   // A container also counts what its edit list hides, so the length has a say as well.
   const within = (rate: number | undefined): number[] =>
-    durationS !== undefined && rate !== undefined ? [Math.max(1, Math.round(durationS * rate))] : [];
+    durationS !== undefined && rate !== undefined ? [Math.max(1, Math.ceil(durationS * rate - 0.01))] : [];
   const bounds = [...(frames === undefined ? [] : [frames]), ...within(own), ...within(fps)];
   return bounds.length > 0 ? Math.min(...bounds) : undefined;
 }

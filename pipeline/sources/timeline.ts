@@ -22,6 +22,8 @@ export interface TimelineOptions {
   readonly epoch: number;
   /** Not live: UTC ms of pts 0. */
   readonly fileTimeMs: number;
+  /** Seconds between frames, where they are known beforehand. */
+  readonly intervalS?: number | undefined;
   /** A drift or a step was met: one sentence. */
   readonly note: (level: 'debug' | 'warn', sentence: string) => void;
 }
@@ -30,7 +32,7 @@ export interface TimelineOptions {
 const MAX_DRIFT_MS = 500;
 /** Drift is judged by the promptest frame of such a stretch: the others only waited longer on their way. */
 const DRIFT_WINDOW_MS = 5_000;
-/** Used for the step over a break until two frames have shown a better one. */
+/** Step over a break where nothing else is known. */
 const DEFAULT_INTERVAL_S = 0.04;
 
 /**
@@ -44,7 +46,7 @@ export class Timeline {
   #shiftS = 0;
   #lastPts = Number.NEGATIVE_INFINITY;
   #lastTime = 0;
-  #intervalS = DEFAULT_INTERVAL_S;
+  #intervalS: number | undefined;
   #begunMs = 0;
   #windowStartMs = 0;
   #leastDelayMs = Number.POSITIVE_INFINITY;
@@ -58,9 +60,9 @@ export class Timeline {
     return this.#eras.at(-1)?.epoch ?? this.#options.epoch;
   }
 
-  /** Smoothed seconds between frames. */
+  /** Smoothed seconds between frames; before the second one what is known or usual. */
   get intervalS(): number {
-    return this.#intervalS;
+    return this.#intervalS ?? this.#options.intervalS ?? DEFAULT_INTERVAL_S;
   }
 
   /** Last pts of the newest era, minus infinity before the first. */
@@ -70,7 +72,7 @@ export class Timeline {
 
   /** UTC ms at which a following run of the same file would go on. */
   get nextTime(): number {
-    return this.#lastTime + this.#intervalS * 1000;
+    return this.#lastTime + this.intervalS * 1000;
   }
 
   /**
@@ -79,7 +81,7 @@ export class Timeline {
    * @returns undefined for a frame that is not after the last one: a disorder too small for a new clock
    */
   place(ptsS: number, nowMs: number): Placed | undefined {
-    let pts = (Number.isNaN(ptsS) ? this.#lastPts - this.#shiftS + this.#intervalS : ptsS) + this.#shiftS;
+    let pts = (Number.isNaN(ptsS) ? this.#lastPts - this.#shiftS + this.intervalS : ptsS) + this.#shiftS;
     if (!Number.isFinite(pts)) pts = 0; // no time, and no frame before it
     if (pts < this.#lastPts - STEP_BACK_S) {
       pts += STEP_BACK_SHIFT_S;
@@ -92,8 +94,10 @@ export class Timeline {
     } else if (this.#eras.length === 0) {
       this.#begin(pts, nowMs);
     } else {
-      // Gaps say nothing about the rate: at most twice the old value counts.
-      this.#intervalS += (Math.min(pts - this.#lastPts, 2 * this.#intervalS + 1) - this.#intervalS) / 8;
+      // Gaps say little about the rate: not much more than twice the old value counts.
+      const gap = pts - this.#lastPts;
+      const before = this.#intervalS ?? gap;
+      this.#intervalS = before + (Math.min(gap, 2 * before + 1) - before) / 8;
     }
     if (this.#options.live) this.#watchDrift(pts, nowMs);
     const era = this.#eras.at(-1)!;
