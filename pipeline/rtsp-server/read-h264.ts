@@ -17,7 +17,7 @@ import { buildTrack, type H264Track, parsePacketList } from './h264-track.js';
 export async function readH264(file: string, log: Log): Promise<H264Track> {
   const codec = await videoCodec(file);
   if (codec === 'h264') {
-    const track = await readPackets(file, ['-c:v', 'copy', '-copytb', '1']);
+    const track = await readPackets(file, ['-c:v', 'copy', '-copytb', '1'], log);
     if (track) return track;
     log.info({ file }, 'its H.264 stream has no usable times or parameter sets, so it is encoded anew');
   } else {
@@ -26,7 +26,7 @@ export async function readH264(file: string, log: Log): Promise<H264Track> {
   const encode = ['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '20', '-bf', '0', '-pix_fmt', 'yuv420p'];
   const times = ['-fps_mode', 'passthrough', '-enc_time_base', '1/90000', '-force_key_frames', 'expr:gte(t,n_forced)'];
   // yuv420p needs even sides.
-  const track = await readPackets(file, ['-vf', 'crop=trunc(iw/2)*2:trunc(ih/2)*2', ...encode, ...times]);
+  const track = await readPackets(file, ['-vf', 'crop=trunc(iw/2)*2:trunc(ih/2)*2', ...encode, ...times], log);
   if (!track)
     throw new InputError(`${file}: no picture could be read from it; give the RTSP server a playable video file`);
   return track;
@@ -50,7 +50,7 @@ async function videoCodec(file: string): Promise<string> {
  * One ffmpeg run with two outputs of the very same packets: their bytes (Annex B) on stdout, their sizes and times on
  * descriptor 3. `-f tee` keeps the two alike; a container on one pipe would round the times (FLV) or need a parser.
  */
-async function readPackets(file: string, codec: readonly string[]): Promise<H264Track | undefined> {
+async function readPackets(file: string, codec: readonly string[], log: Log): Promise<H264Track | undefined> {
   const outputs = '[f=h264:bsfs/v=h264_mp4toannexb]pipe:1|[f=framecrc:bsfs/v=h264_mp4toannexb]pipe:3';
   const args = ['-v', 'error', '-nostdin', '-i', file, '-map', '0:V:0', ...codec, '-f', 'tee', outputs];
   const { code, stdout, extra, stderr } = await runTool('ffmpeg', args, true);
@@ -60,6 +60,7 @@ async function readPackets(file: string, codec: readonly string[]): Promise<H264
       `${file}: ffmpeg cannot read it (${lastLine(stderr)}); give the RTSP server a playable video file`,
     );
   }
+  if (stderr) log.warn({ file, reason: lastLine(stderr) }, 'the file is damaged; what could be read of it is served');
   return packets && buildTrack(stdout, packets, secondsPerTick);
 }
 
