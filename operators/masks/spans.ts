@@ -16,10 +16,20 @@ export interface MaskSpans {
  *
  * @throws RangeError when `counts` is no run-length code or does not fill `size`
  */
-export function maskSpans(mask: MaskRle): MaskSpans {
-  const [height, width] = mask.size;
-  const [left, top] = mask.origin;
-  const runs = rleToRuns(mask.counts);
+export function maskSpans({ counts, size, origin }: MaskRle): MaskSpans {
+  return runsSpans(rleToRuns(counts), size, origin);
+}
+
+/**
+ * The same from runs; see {@link maskSpans}.
+ *
+ * @throws RangeError when the runs do not fill `size`
+ */
+export function runsSpans(
+  runs: Uint32Array,
+  [height, width]: MaskRle['size'],
+  [left, top]: MaskRle['origin'],
+): MaskSpans {
   assertFills(runs, height, width);
   let count = 0;
   for (let i = 1, at = runs[0] ?? 0; i < runs.length; i += 2) {

@@ -1,0 +1,62 @@
+import { InputError } from '../../../config/errors.js';
+import type { MaskSpans } from '../../../operators/masks/spans.js';
+import { Checked, type CocoBox } from './checked.js';
+import { parseSegmentation, segmentationSpans } from './segmentation.js';
+import type { CocoTruth } from './truth.js';
+
+/** One found object. */
+export interface CocoResult {
+  readonly image: number;
+  readonly category: number;
+  readonly score: number;
+  readonly box: CocoBox;
+  /** Pixels found, in the picture; absent when the model finds only boxes. */
+  readonly mask?: MaskSpans;
+}
+
+/**
+ * Results from a parsed COCO results file: a list of `{image_id, category_id, score, bbox?, segmentation?}`. Without
+ * `bbox` the box is the tight one of the mask, as the COCO tools take it.
+ *
+ * @param file  name for messages
+ * @throws InputError naming file, place, value and rule; also when only some results have a `segmentation`
+ */
+export function parseCocoResults(json: unknown, file: string, truth: CocoTruth): CocoResult[] {
+  const checked = new Checked(file);
+  const list = checked.list(json, 'the content (COCO results)');
+  const results = list.map((value, i): CocoResult => {
+    const place = `[${i}]`;
+    const { image_id, category_id, score, bbox, segmentation } = checked.record(value, place);
+    const image = truth.images.get(checked.id(image_id, `${place}.image_id`));
+    if (!image) throw checked.fault(`${place}.image_id`, image_id, `${truth.file} has no image of this id`);
+    const category = checked.id(category_id, `${place}.category_id`);
+    if (!truth.categories.has(category)) {
+      throw checked.fault(`${place}.category_id`, category, `${truth.file} has no category of this id`);
+    }
+    const code = parseSegmentation(segmentation, image, `${place}.segmentation`, checked);
+    const mask = code && segmentationSpans(code, image);
+    // `bbox: []` is how some tools say "only a mask".
+    const hasBox = bbox !== undefined && !(Array.isArray(bbox) && bbox.length === 0);
+    if (!hasBox && !mask) {
+      throw new InputError(`${file}: ${place} has neither bbox nor segmentation; a result needs one of them`);
+    }
+    return {
+      image: image.id,
+      category,
+      score: checked.number(score, `${place}.score`),
+      box: hasBox || !mask ? checked.box(bbox, `${place}.bbox`) : boxOf(mask),
+      ...(mask && { mask }),
+    };
+  });
+  const bare = results.findIndex(({ mask }) => !mask);
+  if (bare >= 0 && results.some(({ mask }) => mask)) {
+    throw new InputError(
+      `${file}: [${bare}] has no segmentation, while others have; give all of them one, or evaluate boxes and masks from two files`,
+    );
+  }
+  return results;
+}
+
+function boxOf({ box: [x1, y1, x2, y2] }: MaskSpans): CocoBox {
+  return [x1, y1, x2 - x1, y2 - y1];
+}
