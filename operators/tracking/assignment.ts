@@ -1,24 +1,70 @@
 /**
- * Optimal assignment of rows to columns (Jonker–Volgenant shortest augmenting paths, O(n³)).
+ * Pairs rows with columns so that the sum of their weights is greatest. A pair of weight 0 or less is never made: leaving
+ * both alone is as good. Splits the problem into the groups that positive weights join (in a camera's picture most
+ * hold one row and one column) and solves each by shortest augmenting paths (Jonker–Volgenant), O(n³) in its size.
  *
- * @param cost  `[rows, columns]` row-major; `Infinity` forbids a pair
- * @returns     for each row its column, or −1; forbidden pairs are never chosen, and as many pairs as possible are made
- *              before their sum is minimised
+ * @param weight  `[rows, columns]` row-major
+ * @returns       for each row its column, or −1
  */
-export function assign(cost: Float64Array, rows: number, columns: number): Int32Array {
+export function assign(weight: Float64Array, rows: number, columns: number): Int32Array {
   const result = new Int32Array(rows).fill(-1);
-  if (rows === 0 || columns === 0) return result;
-  // A dear but finite price stands for "forbidden", so that a complete assignment always exists.
-  let dearest = 0;
-  for (const value of cost) if (value !== Number.POSITIVE_INFINITY) dearest = Math.max(dearest, Math.abs(value));
-  const forbidden = (dearest + 1) * (Math.min(rows, columns) + 1);
-  const transposed = rows > columns;
-  const n = transposed ? columns : rows;
-  const m = transposed ? rows : columns;
-  const priceOf = (i: number, j: number): number => {
-    const value = transposed ? cost[j * columns + i]! : cost[i * columns + j]!;
-    return value === Number.POSITIVE_INFINITY ? forbidden : value;
+  const group = joinGroups(weight, rows, columns);
+  const members = new Map<number, { rows: number[]; columns: number[] }>();
+  for (let node = 0; node < rows + columns; node++) {
+    const root = group[node]!;
+    let one = members.get(root);
+    if (!one) {
+      one = { rows: [], columns: [] };
+      members.set(root, one);
+    }
+    if (node < rows) one.rows.push(node);
+    else one.columns.push(node - rows);
+  }
+  for (const one of members.values()) {
+    if (one.rows.length === 0 || one.columns.length === 0) continue;
+    if (one.rows.length === 1 && one.columns.length === 1) result[one.rows[0]!] = one.columns[0]!;
+    else solveGroup(weight, columns, one.rows, one.columns, result);
+  }
+  return result;
+}
+
+/** Root of each node (rows first, then columns) in the graph whose edges are the positive weights. */
+function joinGroups(weight: Float64Array, rows: number, columns: number): Int32Array {
+  const parent = new Int32Array(rows + columns);
+  for (let node = 0; node < parent.length; node++) parent[node] = node;
+  const find = (node: number): number => {
+    while (parent[node] !== node) node = parent[node] = parent[parent[node]!]!;
+    return node;
   };
+  for (let row = 0, at = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++, at++) {
+      if (weight[at]! > 0) parent[find(rows + column)] = find(row);
+    }
+  }
+  for (let node = 0; node < parent.length; node++) parent[node] = find(node);
+  return parent;
+}
+
+/** Shortest augmenting paths on the cost −max(weight, 0); the shorter side is assigned completely, pairs of no weight dropped. */
+function solveGroup(
+  weight: Float64Array,
+  stride: number,
+  rows: readonly number[],
+  columns: readonly number[],
+  result: Int32Array,
+): void {
+  const transposed = rows.length > columns.length;
+  const n = transposed ? columns.length : rows.length;
+  const m = transposed ? rows.length : columns.length;
+  // Row 0 and column 0 of the classic 1-based form stand for "free".
+  const cost = new Float64Array(n * m);
+  for (let i = 0, at = 0; i < n; i++) {
+    for (let j = 0; j < m; j++, at++) {
+      const row = rows[transposed ? j : i]!;
+      const column = columns[transposed ? i : j]!;
+      cost[at] = -Math.max(0, weight[row * stride + column]!);
+    }
+  }
   const u = new Float64Array(n + 1);
   const v = new Float64Array(m + 1);
   const rowOf = new Int32Array(m + 1);
@@ -33,11 +79,13 @@ export function assign(cost: Float64Array, rows: number, columns: number): Int32
     do {
       used[j0] = 1;
       const i0 = rowOf[j0]!;
+      const base = (i0 - 1) * m - 1;
+      const u0 = u[i0]!;
       let delta = Number.POSITIVE_INFINITY;
       let j1 = 0;
       for (let j = 1; j <= m; j++) {
         if (used[j]) continue;
-        const reduced = priceOf(i0 - 1, j - 1) - u[i0]! - v[j]!;
+        const reduced = cost[base + j]! - u0 - v[j]!;
         if (reduced < least[j]!) {
           least[j] = reduced;
           way[j] = j0;
@@ -63,9 +111,9 @@ export function assign(cost: Float64Array, rows: number, columns: number): Int32
   }
   for (let j = 1; j <= m; j++) {
     const i = rowOf[j]!;
-    if (i === 0 || priceOf(i - 1, j - 1) === forbidden) continue;
-    if (transposed) result[j - 1] = i - 1;
-    else result[i - 1] = j - 1;
+    if (i === 0) continue;
+    const row = rows[(transposed ? j : i) - 1]!;
+    const column = columns[(transposed ? i : j) - 1]!;
+    if (weight[row * stride + column]! > 0) result[row] = column;
   }
-  return result;
 }

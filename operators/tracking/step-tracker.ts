@@ -172,7 +172,7 @@ function associate(
   return { matched, fresh: left };
 
   function match(rows: readonly number[], candidates: readonly Detection[]): Detection[] {
-    const cost = new Float64Array(rows.length * candidates.length);
+    const weight = new Float64Array(rows.length * candidates.length);
     rows.forEach((row, i) => {
       const track = tracks[row]!;
       const predicted = boxOf(track.motion);
@@ -180,11 +180,11 @@ function associate(
         const iou = boxIou(predicted, candidate.box);
         // Another class may be the same object seen badly, but its own class is the better guess.
         const same = candidate.label === track.last.label;
-        cost[i * candidates.length + j] = iou < minIou ? Number.POSITIVE_INFINITY : 1 - iou + (same ? 0 : 0.3);
+        weight[i * candidates.length + j] = iou < minIou ? 0 : 1 + iou - (same ? 0 : 0.3);
       });
     });
     const taken = new Set<number>();
-    assign(cost, rows.length, candidates.length).forEach((column, i) => {
+    assign(weight, rows.length, candidates.length).forEach((column, i) => {
       if (column < 0) return;
       matched.set(rows[i]!, candidates[column]!);
       taken.add(column);
