@@ -80,7 +80,7 @@ export function captureArguments(plan: CapturePlan): CaptureArguments {
           ...VIDEO,
           ...(record.mode === 'copy' ? copyOptions() : encodeOptions(record.segmentS)),
           ...['-avoid_negative_ts', 'disabled', '-f', 'segment', '-segment_format', 'matroska'],
-          ...['-segment_format_options', 'cluster_time_limit=1000'], // a killed process loses a second at most
+          ...['-segment_format_options', 'cluster_time_limit=100:flush_packets=1'], // a killed process loses a moment only
           ...['-segment_time', String(record.segmentS), '-segment_list_type', 'csv', '-segment_list', 'pipe:2'],
         ],
       },
@@ -102,6 +102,8 @@ function inputArguments(plan: CapturePlan): { input: string; inputOptions: strin
     case 'rtsp':
       // Without the sound, which may keep silent, the wait for its parameters falls away.
       options.push('-rtsp_transport', plan.transport, '-timeout', silenceUs, '-allowed_media_types', 'video');
+      // The first picture comes without pts, so ffmpeg takes a later one for the start and would subtract its time.
+      options.push('-copyts');
       return { input: plan.source, inputOptions: options };
     case 'http':
       options.push('-rw_timeout', silenceUs);
@@ -128,12 +130,18 @@ function deviceArguments(source: string, options: string[]): { input: string; in
   return { input: source, inputOptions: [...options, '-f', 'v4l2'] };
 }
 
+/**
+ * RTP carries no dts: ffmpeg guesses them for the first pictures, too late where there are B-frames, and then pushes
+ * the pts of those that follow. Matroska stores pts only, so the dts of so many pictures are put well before.
+ */
+const GUESSED_DTS = 16;
+
 /** `-copytb 1`: else the filter's TB is 1/fps. `-copypriorss 1`: else the first GOP goes where times begin below zero. */
 function copyOptions(): string[] {
   // An RTSP stream's first picture, when it takes more than four packets, has lost its pts on the way: it is 0.
   const jumped = `if(lt(DTS,PREV_INDTS-${STEP_BACK_S}/TB),${STEP_BACK_SHIFT_S}/TB,0)`;
   const stepBack = `st(0,ld(0)+if(eq(DTS,NOPTS)+eq(PREV_INDTS,NOPTS),0,${jumped}))`;
-  const dts = `${stepBack};if(eq(DTS,NOPTS),NOPTS,DTS+ld(0))`;
+  const dts = `${stepBack};if(eq(DTS,NOPTS),NOPTS,DTS+ld(0)-if(lt(N,${GUESSED_DTS}),(${GUESSED_DTS}-N)*0.5/TB,0))`;
   const pts = `${stepBack};if(eq(PTS,NOPTS),if(eq(DTS,NOPTS),0,DTS),PTS)+ld(0)`;
   const shift = `setts=dts='${dts}':pts='${pts}'`;
   return ['-c:v', 'copy', '-copytb', '1', '-copypriorss', '1', '-bsf:v', shift];
