@@ -50,20 +50,30 @@ export function concat(g: GraphBuilder, parts: readonly Value[], axis: number): 
   return g.node('Concat', parts, { axis }, { type: first.type, dims: first.dims.with(axis, joined) });
 }
 
-/** Part `from` (included) to `to` (excluded) of one axis. */
-export function slice(g: GraphBuilder, x: Value, axis: number, from: number, to: number): Value {
+/** Part `from` (included) to `to` (excluded) of one axis, every `step`-th. */
+export function slice(g: GraphBuilder, x: Value, axis: number, from: number, to: number, step = 1): Value {
   const size = x.dims[axis];
-  if (typeof size !== 'number' || from < 0 || from >= to || to > size) {
-    throw misfit('Slice', [x], `axis ${axis} cannot be cut to ${from}…${to}`);
+  if (typeof size !== 'number' || from < 0 || from >= to || to > size || step < 1) {
+    throw misfit('Slice', [x], `axis ${axis} cannot be cut to ${from}…${to} by ${step}`);
   }
   return g.node(
     'Slice',
-    [x, g.ints([from]), g.ints([to]), g.ints([axis])],
+    [x, g.ints([from]), g.ints([to]), g.ints([axis]), g.ints([step])],
     {},
-    {
-      type: x.type,
-      dims: x.dims.with(axis, to - from),
-    },
+    { type: x.type, dims: x.dims.with(axis, Math.ceil((to - from) / step)) },
+  );
+}
+
+/** Cuts one axis into parts of the given sizes. */
+export function split(g: GraphBuilder, x: Value, axis: number, sizes: readonly number[]): Value[] {
+  if (sizes.reduce((sum, size) => sum + size, 0) !== x.dims[axis]) {
+    throw misfit('Split', [x], `[${sizes}] do not add up to axis ${axis}`);
+  }
+  return g.nodes(
+    'Split',
+    [x, g.ints(sizes)],
+    { axis },
+    sizes.map((size) => ({ type: x.type, dims: x.dims.with(axis, size) })),
   );
 }
 
