@@ -129,6 +129,8 @@ function fromOrt(name: string, { type, data, dims }: Tensor): TensorValue {
   throw new Error(`output ${name} is of type ${type}, which no adapter reads`);
 }
 
+/** First line of an error, without the source file and the assertion that ONNX Runtime puts before the sentence. */
 function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
+  const line = (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
+  return line.replace(/^\/onnxruntime_src\/.* was false\. /, '');
 }

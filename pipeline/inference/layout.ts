@@ -13,16 +13,18 @@ export interface LayoutWish {
 const MOST_WORKERS = 8;
 
 /**
- * Fills in what the user left to us. On CPU: workers of one thread each, one a core, since threads inside a session wait for each
- * other (docs/decisions/0004). With another provider one worker, which the device serves alone.
+ * Fills in what the user left to us. On CPU as many workers as cores with one thread each: threads inside a session wait for
+ * each other after every layer (docs/decisions/0004). Past {@link MOST_WORKERS} the cores left over go inside the
+ * sessions. With another provider one worker, for the device serves one run at a time.
  *
  * @param cores  that this process may use
  */
-export function chooseLayout({ workers, threads }: LayoutWish, cores: number, onCpu: boolean): Layout {
-  if (!onCpu) return { workers: workers === 'auto' ? 1 : workers, threads: threads === 'auto' ? 1 : threads };
-  if (workers !== 'auto') {
-    return { workers, threads: threads === 'auto' ? Math.max(1, Math.floor(cores / workers)) : threads };
-  }
-  const each = threads === 'auto' ? 1 : threads;
-  return { workers: Math.min(MOST_WORKERS, Math.max(1, Math.floor(cores / each))), threads: each };
+export function chooseLayout(wish: LayoutWish, cores: number, onCpu: boolean): Layout {
+  const share = onCpu ? cores : 1;
+  const workers =
+    wish.workers !== 'auto'
+      ? wish.workers
+      : Math.min(MOST_WORKERS, Math.max(1, Math.floor(share / (wish.threads === 'auto' ? 1 : wish.threads))));
+  const threads = wish.threads !== 'auto' ? wish.threads : Math.max(1, Math.floor(share / workers));
+  return { workers, threads };
 }
