@@ -40,10 +40,24 @@ export interface ClipProbe {
   readonly timesS: readonly number[];
 }
 
-/** Joined Matroska packets on stdin into an MP4 of the same packets. */
-export function startCopy(output: string, { hevc }: { readonly hevc: boolean }): MediaJob {
+/** Pictures that a codec may hold back for reordering, at most (H.264: 16). */
+const REORDERED = 16;
+
+/**
+ * Joined Matroska packets on stdin into an MP4 of the same packets.
+ *
+ * Matroska knows no time of decoding, and ffmpeg guesses it for the first packets; where the rate varies the guess may be
+ * too late and then moves the pictures. `earlyDts` puts these packets a tick apart before the first picture instead, which
+ * is always right but looks odd, so it is the second choice.
+ */
+export function startCopy(
+  output: string,
+  { hevc, earlyDts }: { readonly hevc: boolean; readonly earlyDts: boolean },
+): MediaJob {
+  const dts = `if(lt(N,${REORDERED}),min(DTS,STARTPTS+N-${REORDERED}),DTS)`;
   return start([
     ...['-f', 'matroska', '-i', 'pipe:0', '-map', '0', '-c', 'copy'],
+    ...(earlyDts ? ['-bsf:v', `setts=pts=PTS:dts='${dts}'`] : []),
     ...(hevc ? ['-tag:v', 'hvc1'] : []), // players of Apple refuse hev1
     // 90000 holds the milliseconds of the segments without rounding.
     ...['-video_track_timescale', '90000', '-movflags', '+faststart', '-f', 'mp4', '-y', `file:${output}`],

@@ -149,18 +149,15 @@ async function writeClip(
   path: string,
   cut: Cut,
 ): Promise<{ probe: ClipProbe; pictures: readonly ClipPicture[]; note?: string }> {
-  if (cut.copyable) {
-    const refused = await feed(startCopy(path, { hevc: cut.codec === 'V_MPEGH/ISO/HEVC' }), cut).catch(
-      (cause: Error) => cause,
-    );
+  const hevc = cut.codec === 'V_MPEGH/ISO/HEVC';
+  for (const earlyDts of cut.copyable ? [false, true] : []) {
+    const refused = await feed(startCopy(path, { hevc, earlyDts }), cut).catch((cause: Error) => cause);
     if (refused && DISK_TROUBLE.test(refused.message)) throw refused;
-    if (!refused) {
-      const probe = await probeClip(path);
-      const pictures = showTimes(cut.picturesMs, probe.timesS);
-      if (probe.timesS.length === cut.picturesMs.length && pictures.length === cut.picturesMs.length) {
-        return { probe, pictures };
-      }
-    }
+    if (refused) continue;
+    const probe = await probeClip(path);
+    const pictures = showTimes(cut.picturesMs, probe.timesS);
+    if (probe.timesS.length === pictures.length && pictures.length === cut.picturesMs.length)
+      return { probe, pictures };
   }
   await feed(startReencode(path), cut);
   const probe = await probeClip(path);
@@ -172,10 +169,22 @@ async function writeClip(
 }
 
 async function feed(job: MediaJob, cut: Cut): Promise<void> {
-  const written = pipeline(Readable.from(writeSegmentFile(cut, cut.packets)), job.stdin).catch(() => undefined);
+  const written = pipeline(Readable.from(writeSegmentFile(cut, cut.packets, showDurations(cut))), job.stdin).catch(
+    () => undefined,
+  );
   job.stdout.resume();
   await job.done; // tells more than the broken pipe of its input
   await written;
+}
+
+/**
+ * How long each picture is shown, by its time. Cameras' files do not say, and without it ffmpeg's MP4 ends with the
+ * beginning of the last picture, which is then never seen.
+ */
+function showDurations({ picturesMs }: Cut): ReadonlyMap<number, number> {
+  const last = picturesMs.length - 1;
+  const usual = last > 0 ? picturesMs[last]! - picturesMs[last - 1]! : 40;
+  return new Map(picturesMs.map((ptsMs, i) => [ptsMs, (picturesMs[i + 1] ?? ptsMs + usual) - ptsMs]));
 }
 
 /** Pictures of the cut that the clip shows where they belong: second 0 is the first one. */

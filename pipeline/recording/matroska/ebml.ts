@@ -25,6 +25,7 @@ export const ID = {
   simpleBlock: 0xa3,
   blockGroup: 0xa0,
   block: 0xa1,
+  blockDuration: 0x9b,
   referenceBlock: 0xfb,
 } as const;
 

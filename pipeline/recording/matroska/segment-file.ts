@@ -16,8 +16,10 @@ export interface SegmentPacket {
   /** Milliseconds on the source's clock, whole. */
   readonly ptsMs: number;
   readonly key: boolean;
-  /** The whole element that holds it. */
-  readonly bytes: Uint8Array;
+  /** Content of the Block or SimpleBlock that holds it. */
+  readonly block: Uint8Array;
+  /** What else its group says, such as an alpha plane. */
+  readonly additions: readonly Uint8Array[];
   /** Timestamp that the element counts from, ms. */
   readonly clusterMs: number;
 }
@@ -64,7 +66,7 @@ export function readSegmentFile(bytes: Uint8Array): SegmentFile {
     } else if (head.id === ID.timestamp) {
       clusterMs = readUint(content, 0, content.length);
     } else if (head.id === ID.simpleBlock || group) {
-      const packet = readPacket(bytes.subarray(at, to), content, group, clusterMs);
+      const packet = readPacket(content, group, clusterMs);
       if (packet) packets.push(packet);
     }
     at = to;
@@ -72,17 +74,26 @@ export function readSegmentFile(bytes: Uint8Array): SegmentFile {
   return { tracks, packets, header };
 }
 
-/** A Matroska file of chosen packets, in pieces: the header of `file`, then the packets under their own timestamps. */
+/**
+ * A Matroska file of chosen packets, in pieces: the header of `file`, then the packets under their own timestamps.
+ *
+ * @param durationsMs  of the pictures, by time; packets at other times get none
+ */
 export function* writeSegmentFile(
   file: Pick<SegmentFile, 'header'>,
   packets: Iterable<SegmentPacket>,
+  durationsMs: ReadonlyMap<number, number> = new Map(),
 ): Generator<Uint8Array> {
   yield ebmlHeader();
   yield openElement(ID.segment);
   yield* file.header;
   let group: SegmentPacket[] = [];
   const flush = (): Buffer =>
-    element(ID.cluster, uintElement(ID.timestamp, group[0]!.clusterMs), ...group.map(({ bytes }) => bytes));
+    element(
+      ID.cluster,
+      uintElement(ID.timestamp, group[0]!.clusterMs),
+      ...group.map((packet) => blockGroup(packet, durationsMs)),
+    );
   for (const packet of packets) {
     if (group.length > 0 && group[0]!.clusterMs !== packet.clusterMs) {
       yield flush();
@@ -93,19 +104,27 @@ export function* writeSegmentFile(
   if (group.length > 0) yield flush();
 }
 
-function readPacket(
-  bytes: Uint8Array,
-  content: Uint8Array,
-  group: boolean,
-  clusterMs: number,
-): SegmentPacket | undefined {
+function blockGroup(packet: SegmentPacket, durationsMs: ReadonlyMap<number, number>): Buffer {
+  const duration = durationsMs.get(packet.ptsMs);
+  return element(
+    ID.blockGroup,
+    element(ID.block, packet.block),
+    ...(duration === undefined ? [] : [uintElement(ID.blockDuration, duration)]),
+    ...(packet.key ? [] : [element(ID.referenceBlock, Buffer.from([0]))]), // it is there: no key frame
+    ...packet.additions,
+  );
+}
+
+function readPacket(content: Uint8Array, group: boolean, clusterMs: number): SegmentPacket | undefined {
   const parts = group ? children(content) : [];
   const block = group ? parts.find(({ id }) => id === ID.block)?.content : content;
   if (!block || block.length < 4) return undefined;
   const track = readVint(block, 0);
   const relative = (readUint(block, track.length, 2) << 16) >> 16; // signed, 16 bits
   const key = group ? !parts.some(({ id }) => id === ID.referenceBlock) : (block[track.length + 2]! & 0x80) !== 0;
-  return { track: track.value, ptsMs: clusterMs + relative, key, bytes, clusterMs };
+  const written: readonly number[] = [ID.block, ID.blockDuration, ID.referenceBlock];
+  const additions = parts.filter(({ id }) => !written.includes(id)).map(({ id, content }) => element(id, content));
+  return { track: track.value, ptsMs: clusterMs + relative, key, block, additions, clusterMs };
 }
 
 function readTrack(entry: Uint8Array): SegmentTrack {

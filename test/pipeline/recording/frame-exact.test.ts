@@ -135,7 +135,8 @@ describe.each(CASES)('a clip of $name', (one) => {
       else {
         // The square moves the same way in every picture, times need not: on its way by time.
         const [a, b] = [number - (number % 3), number - (number % 3) + 3];
-        if (ptsMs[b]! > ptsMs.at(-1)! || b > numberOf(annotated.at(-1)!.picture)) continue;
+        // Nobody looked before the first and after the last analysed picture of the clip.
+        if (a < numberOf(annotated[0]!.picture) || b > numberOf(annotated.at(-1)!.picture)) continue;
         const share = (ptsMs[number]! - ptsMs[a]!) / (ptsMs[b]! - ptsMs[a]!);
         const [from, to] = [squareOf(a, size), squareOf(b, size)];
         const box = from.map((edge, i) => edge + (to[i]! - edge) * share) as unknown as BoxXyxy;
