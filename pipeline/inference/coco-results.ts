@@ -40,7 +40,11 @@ export async function detectCocoResults(
     }
   };
   // One batch more than workers: it is decoded while they run.
-  const found = from(batches).pipe(mergeMap(run, workers + 1), concatMap(from), toArray());
+  const found = from(batches).pipe(
+    mergeMap(run, workers + 1),
+    concatMap((pairs) => pairs),
+    toArray(),
+  );
   return (await lastValueFrom(found)).sort(([a], [b]) => a - b).flatMap(([, results]) => results);
 }
 

@@ -48,12 +48,14 @@ const MAX_DETS = 100;
  *
  * @param kind        boxes, or masks: then every object of the classes has a segmentation, and a result without one finds nothing
  * @param categories  ids of the classes to evaluate
+ * @param onClass     called after each class
  */
 export function evaluateCoco(
   truth: CocoTruth,
   results: readonly CocoResult[],
   kind: 'bbox' | 'segm',
   categories: readonly number[],
+  onClass?: () => void,
 ): CocoFigures {
   const objects = groupByClassAndImage(truth.objects);
   const found = groupByClassAndImage(results);
@@ -64,7 +66,9 @@ export function evaluateCoco(
     const cases = images.map((image) =>
       imageCase(objectsOf.get(image) ?? [], foundOf.get(image) ?? [], kind, (object) => masksOf(truth, object)),
     );
-    return { category, curves: curvesOf(cases) };
+    const curves = curvesOf(cases);
+    onClass?.();
+    return { category, curves };
   });
 
   const ap = (area: AreaName, threshold?: number): number | null =>

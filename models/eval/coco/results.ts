@@ -1,8 +1,10 @@
 import { InputError } from '../../../config/errors.js';
-import type { MaskSpans } from '../../../operators/masks/spans.js';
+import { spansToMask } from '../../../operators/masks/combine.js';
+import { type MaskSpans, maskSpans } from '../../../operators/masks/spans.js';
+import type { Detection } from '../../../operators/types.js';
 import { Checked, type CocoBox } from './checked.js';
 import { parseSegmentation, segmentationSpans } from './segmentation.js';
-import type { CocoTruth } from './truth.js';
+import type { CocoImage, CocoTruth } from './truth.js';
 
 /** One found object. */
 export interface CocoResult {
@@ -59,4 +61,42 @@ export function parseCocoResults(json: unknown, file: string, truth: CocoTruth):
 
 function boxOf({ box: [x1, y1, x2, y2] }: MaskSpans): CocoBox {
   return [x1, y1, x2 - x1, y2 - y1];
+}
+
+/**
+ * What a detector found in a picture, as results. Boxes are rounded to 1/1000 pixel and scores to 1/100 000, so that the
+ * saved file gives the very figures of the run. Classes that the ground truth does not have are left out.
+ *
+ * @param categories  category ids by class name
+ * @param masks       whether the model gives masks: an instance without one then has an empty one
+ */
+export function detectionsToResults(
+  detections: readonly Detection[],
+  image: CocoImage,
+  categories: ReadonlyMap<string, number>,
+  masks: boolean,
+): CocoResult[] {
+  return detections.flatMap(({ label, score, box: [x1, y1, x2, y2], mask }): CocoResult[] => {
+    const category = categories.get(label);
+    if (category === undefined) return [];
+    const box: CocoBox = [round(x1, 1e3), round(y1, 1e3), round(x2 - x1, 1e3), round(y2 - y1, 1e3)];
+    const found = { image: image.id, category, score: round(score, 1e5), box };
+    return [masks ? { ...found, mask: mask ? maskSpans(mask) : NO_PIXELS } : found];
+  });
+}
+
+const NO_PIXELS: MaskSpans = { spans: new Int32Array(0), area: 0, box: [0, 0, 0, 0] };
+
+function round(value: number, parts: number): number {
+  return Math.round(value * parts) / parts;
+}
+
+/** Results in the form of a COCO results file, masks as compressed run-length code of the whole picture. */
+export function resultsToJson(results: readonly CocoResult[], truth: CocoTruth): readonly unknown[] {
+  return results.map(({ image, category, score, box, mask }) => {
+    const found = { image_id: image, category_id: category, bbox: box, score };
+    if (!mask) return found;
+    const { size, counts } = spansToMask(mask, [0, 0], truth.images.get(image)!);
+    return { ...found, segmentation: { size, counts } };
+  });
 }
