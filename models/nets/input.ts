@@ -22,6 +22,9 @@ export const IMAGENET: Normalisation = {
 /** YOLOX: the bytes as they are, blue first. */
 export const BGR_BYTES: Normalisation = { order: 'bgr', mean: [0, 0, 0], std: [1, 1, 1] };
 
+/** Planes as they are: red first, nothing taken off. */
+export const IDENTITY: Normalisation = { order: 'rgb', mean: [0, 0, 0], std: [1, 1, 1] };
+
 /**
  * `images` uint8 `[N, H, W, 3]` (red, green, blue) → float32 `[N, 3, H, W]`, mean taken off.
  *

@@ -59,7 +59,7 @@ function bottleneck(g: GraphBuilder, x: Value, name: string, c: number, stride: 
   const second = strideOn === '3x3' ? stride : 1;
   const a = relu(g, convBn(g, x, `${name}.conv1`, `${name}.bn1`, { shape: [c, input, 1, 1], stride: first }));
   const b = relu(g, convBn(g, a, `${name}.conv2`, `${name}.bn2`, { shape: [c, c, 3, 3], stride: second }));
-  const y = convBn(g, b, `${name}.conv3`, `${name}.bn3`, { shape: [4 * c, c, 1, 1], gain: 0.4 });
+  const y = convBn(g, b, `${name}.conv3`, `${name}.bn3`, { shape: [4 * c, c, 1, 1], gain: 0.25 });
   return relu(g, add(g, y, shortcut(g, x, name, 4 * c, stride)));
 }
 
@@ -67,7 +67,7 @@ function bottleneck(g: GraphBuilder, x: Value, name: string, c: number, stride: 
 function basicBlock(g: GraphBuilder, x: Value, name: string, c: number, stride: 1 | 2): Value {
   const input = Number(x.dims[1]);
   const a = relu(g, convBn(g, x, `${name}.conv1`, `${name}.bn1`, { shape: [c, input, 3, 3], stride }));
-  const y = convBn(g, a, `${name}.conv2`, `${name}.bn2`, { shape: [c, c, 3, 3], gain: 0.4 });
+  const y = convBn(g, a, `${name}.conv2`, `${name}.bn2`, { shape: [c, c, 3, 3], gain: 0.25 });
   return relu(g, add(g, y, shortcut(g, x, name, c, stride)));
 }
 

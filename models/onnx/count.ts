@@ -49,7 +49,8 @@ export function countModel(model: OnnxModel, sizes: Readonly<Record<string, numb
     const stage = slash > 0 ? node.name.slice(0, slash) : '';
     const entry = stages.get(stage) ?? { multiplyAdds: 0, parameters: 0 };
     stages.set(stage, entry);
-    const multiplyAdds = cost(node, numbers);
+    // What is made of constants alone is worked out once, when the file is loaded.
+    const multiplyAdds = node.inputs.every((name) => constants.has(name)) ? 0 : cost(node, numbers);
     if (multiplyAdds === undefined) uncounted++;
     else entry.multiplyAdds += multiplyAdds;
     for (const name of node.inputs.slice(1)) {

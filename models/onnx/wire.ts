@@ -126,7 +126,8 @@ export class WireReader {
   /** A view, not a copy. */
   bytes(): Uint8Array {
     const [start, end] = this.#range();
-    return this.#bytes.subarray(start, end);
+    // Not subarray: of a Buffer it gives a Buffer, whose slice() shares memory where a Uint8Array's copies.
+    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + start, end - start);
   }
 
   string(): string {

@@ -74,3 +74,28 @@ export function digestOf(model: OnnxModel): string {
   }
   return hash.digest('hex');
 }
+
+/** Key of the note that `models/training/convert.py` leaves in a file of ResNet weights. */
+export const BODY_KEY = 'maskcast-body';
+
+const bodyCardSchema = z.object({
+  depth: z.number().int(),
+  strideOn: z.enum(['1x1', '3x3']),
+  channels: z.enum(['rgb', 'bgr']),
+  mean: triple,
+  std: triple,
+});
+
+/** How a ResNet was trained, which its weights alone do not tell. */
+export type BodyCard = z.output<typeof bodyCardSchema>;
+
+/** @throws InputError when there is a note, but a wrong one */
+export function bodyCardIn(file: string, metadata: Readonly<Record<string, string>>): BodyCard | undefined {
+  const text = metadata[BODY_KEY];
+  if (text === undefined) return undefined;
+  try {
+    return bodyCardSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new InputError(`${file}: its note ${BODY_KEY} is damaged; convert the weights again`, { cause });
+  }
+}
