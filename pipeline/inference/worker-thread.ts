@@ -35,7 +35,8 @@ export function startThread(
   workerData: WorkerData,
   note: (sentence: string) => void,
 ): Promise<InferenceThread> {
-  const worker = new Worker(program, { workerData, name: 'inference' });
+  // Not the flags of the process: `--input-type`, set for a script on the command line, would keep the thread from starting.
+  const worker = new Worker(program, { workerData, name: 'inference', execArgv: [] });
   const post = (message: ToWorker): void => worker.postMessage(message);
   let job = 0;
   let pending: { resolve(instances: readonly FrameInstances[]): void; reject(cause: Error): void } | undefined;
