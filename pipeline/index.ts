@@ -10,5 +10,5 @@ export { createLog, type Log, redactUrl } from './log.js';
 export { cameraStatusPayload, clipPayload, eventPayload, infoPayload, tracksPayload } from './mqtt/payloads.js';
 export { openPublisher, type Publisher } from './mqtt/publisher.js';
 export { openRecorder, type Recorder } from './recording/recorder.js';
-export { type RunOptions, type RunSummary, runPipeline } from './run.js';
+export { type RunOptions, type RunResult, type RunSummary, runPipeline } from './run.js';
 export { openSource, type Source, type SourceOptions } from './sources/source.js';

@@ -5,6 +5,8 @@ import { configCommand } from './commands/config.js';
 import { demoCommand } from './commands/demo.js';
 import { detectCommand } from './commands/detect.js';
 import { doctorCommand } from './commands/doctor.js';
+import { evalCommand } from './commands/eval.js';
+import { modelCommand } from './commands/model.js';
 import { runCommand } from './commands/run.js';
 import { schemaCommand } from './commands/schema.js';
 import { VERSION } from './version.js';
@@ -19,6 +21,8 @@ const program = new Command('maskcast')
 for (const command of [
   runCommand(),
   detectCommand(),
+  evalCommand(),
+  modelCommand(),
   configCommand(),
   schemaCommand(),
   doctorCommand(),

@@ -35,6 +35,13 @@ export interface RunSummary {
   readonly fps: number;
 }
 
+/** How a run ended. */
+export interface RunResult {
+  readonly summary: RunSummary;
+  /** Cameras that could not run at all, while others did. */
+  readonly refused: readonly string[];
+}
+
 /** What a status line or a progress bar shows of a camera while it runs. */
 export interface CameraProgress extends CameraSummary {
   readonly state: CameraState;
@@ -70,7 +77,7 @@ const STOP_DRAIN_MS = 6000;
  *
  * @throws InputError when the model, the broker's settings or every camera is at fault
  */
-export async function runPipeline({ config, log, tap, signal, onReady }: RunOptions): Promise<RunSummary> {
+export async function runPipeline({ config, log, tap, signal, onReady }: RunOptions): Promise<RunResult> {
   const names = Object.keys(config.cameras);
   if (names.length === 0)
     throw new InputError('no camera is named; give one with --source URL or under "cameras" in the configuration');
@@ -130,8 +137,8 @@ export async function runPipeline({ config, log, tap, signal, onReady }: RunOpti
     onReady?.({ broker: publisher.url, prefix: publisher.prefix, progress: () => run.progress() });
     await lastValueFrom(graph, { defaultValue: undefined });
     signal?.removeEventListener('abort', stop);
-    await recorder.drain(signal?.aborted ? STOP_DRAIN_MS : undefined);
-    if (run.refused.length === names.length) throw run.refused[0];
+    await drain(recorder, signal);
+    if (run.refused.size === names.length) throw [...run.refused.values()][0];
     const seconds = (Date.now() - startedMs) / 1000;
     const cameras = Object.fromEntries(
       [...run.progress()].map(([name, { frames, analysed, dropped, tracks, events, clips }]) => [
@@ -140,12 +147,24 @@ export async function runPipeline({ config, log, tap, signal, onReady }: RunOpti
       ]),
     );
     const analysed = Object.values(cameras).reduce((sum, camera) => sum + camera.analysed, 0);
-    return { cameras, seconds, fps: seconds > 0 ? analysed / seconds : 0 };
+    return {
+      summary: { cameras, seconds, fps: seconds > 0 ? analysed / seconds : 0 },
+      refused: [...run.refused.keys()],
+    };
   } finally {
     await recorder?.close();
     await publisher?.close(2000);
     await detector.close();
   }
+}
+
+/** Finishes the clips: however long it takes, unless the signal came, or comes while they are made. */
+async function drain(recorder: Recorder, signal: AbortSignal | undefined): Promise<void> {
+  const hurried = new Promise<void>((resolve) => {
+    if (signal?.aborted) resolve();
+    else signal?.addEventListener('abort', () => resolve(), { once: true });
+  }).then(() => recorder.drain(STOP_DRAIN_MS));
+  await (signal?.aborted ? hurried : Promise.race([recorder.drain(), hurried]));
 }
 
 /**
@@ -158,7 +177,7 @@ function createIdPrefixes(startedMs: number): (camera: string, epoch: number) =>
 
 /** Joins the graph's callbacks to the broker, the recorder and the figures. */
 class Run {
-  readonly refused: unknown[] = [];
+  readonly refused = new Map<string, unknown>();
   readonly #config: MaskcastConfig;
   readonly #publisher: Publisher;
   readonly #recorder: Recorder;
@@ -237,7 +256,7 @@ class Run {
         if (records) this.#recorder.epochEnded(name, epoch);
       },
       onRefused: (cause) => {
-        this.refused.push(cause);
+        this.refused.set(name, cause);
         const reason = cause instanceof Error ? cause.message : String(cause);
         camera.state = 'failed';
         if (Object.keys(this.#config.cameras).length > 1) this.#log.error({ camera: name }, reason);

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { InputError } from '../config/errors.js';
 import { checkConfig, loadConfig } from '../config/load.js';
@@ -69,6 +70,18 @@ export function nameSources(sources: readonly string[]): Map<string, string> {
 function cameraDefaults(source: string): MaskcastConfig['cameras'][string] {
   const input: MaskcastConfigInput = { cameras: { camera: { source } } };
   return checkConfig(input).cameras.camera!;
+}
+
+/**
+ * The embedded broker's usual port, or 0 (a free one) where another program has it: what needs no configuration must
+ * start on any machine.
+ */
+export async function freeBrokerPort(port = 1883): Promise<number> {
+  const isFree = await new Promise<boolean>((resolve) => {
+    const probe = createServer().once('error', () => resolve(false));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+  });
+  return isFree ? port : 0;
 }
 
 /** Root of the package, whether compiled (`dist/pipeline`) or source (`pipeline`). */

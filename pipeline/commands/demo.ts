@@ -3,7 +3,7 @@ import { InputError } from '../../config/errors.js';
 import { checkConfig } from '../../config/load.js';
 import { createLog } from '../log.js';
 import { startRtspServer } from '../rtsp-server/server.js';
-import { demoScene, modelFile } from '../settings.js';
+import { demoScene, freeBrokerPort, modelFile } from '../settings.js';
 import { runWith, summaryLines } from './run.js';
 
 /** `maskcast demo`: a camera of our own, everything on this machine, nothing to configure. */
@@ -15,9 +15,9 @@ export function demoCommand(): Command {
     .option('--data <folder>', 'folder for clips and the outbox', 'maskcast-data')
     .option('-m, --model <file>', 'detector (ONNX)')
     .option('--scene <file>', 'video to serve like a camera')
-    .option('--port <port>', 'port of the embedded broker; 0 takes a free one', '1883')
+    .option('--port <port>', 'port of the embedded broker, 0 for a free one; left out: 1883, or a free one')
     .option('--print', 'write every message as one JSON line to stdout')
-    .action(async (options: { data: string; model?: string; scene?: string; port: string; print?: boolean }) => {
+    .action(async (options: { data: string; model?: string; scene?: string; port?: string; print?: boolean }) => {
       const scene = options.scene ?? demoScene();
       if (scene === undefined) {
         throw new InputError(
@@ -31,10 +31,10 @@ export function demoCommand(): Command {
         const config = checkConfig({
           data: options.data,
           log: 'warn',
-          mqtt: { embedded: { port: Number(options.port) } },
+          mqtt: { embedded: { port: options.port === undefined ? await freeBrokerPort() : Number(options.port) } },
           cameras: { demo: { source: server.url('street') } },
         });
-        const summary = await runWith(
+        const { summary } = await runWith(
           { ...config, model: { ...config.model, file } },
           {
             ...(options.print && { print: true }),

@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import { configSchema } from '../../config/schema.js';
 import { createLog } from '../log.js';
-import { type RunSummary, runPipeline } from '../run.js';
-import { type CommandLineSettings, type RunnableConfig, runSettings } from '../settings.js';
+import { type RunResult, type RunSummary, runPipeline } from '../run.js';
+import { type CommandLineSettings, freeBrokerPort, type RunnableConfig, runSettings } from '../settings.js';
 import { showProgress } from '../status-line.js';
 import { stopSignals } from '../stop-signals.js';
 
@@ -29,13 +29,17 @@ export function runCommand(): Command {
     .option('--json', 'end with the summary as one JSON object on stdout')
     .option('--log <level>', 'error, warn, info or debug')
     .action(async (file: string | undefined, options: Options) => {
-      const config = runSettings(file, options);
-      const summary = await runWith(
+      const settings = runSettings(file, options);
+      // Without a configuration nobody asked for a port: then a taken one is no reason not to start.
+      const port = file === undefined ? await freeBrokerPort() : settings.mqtt.embedded.port;
+      const config = { ...settings, mqtt: { ...settings.mqtt, embedded: { ...settings.mqtt.embedded, port } } };
+      const { summary, refused } = await runWith(
         options.log ? { ...config, log: configSchema.shape.log.parse(options.log) } : config,
         options,
       );
       if (options.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
       else for (const line of summaryLines(summary)) process.stderr.write(`${line}\n`);
+      if (refused.length > 0) process.exitCode = 2;
     });
 }
 
@@ -45,7 +49,7 @@ const collect = (value: string, before: readonly string[] = []): string[] => [..
 export async function runWith(
   config: RunnableConfig,
   { print, onReady }: { print?: boolean; onReady?: (run: { broker: string; prefix: string }) => void },
-): Promise<RunSummary> {
+): Promise<RunResult> {
   const log = createLog(config.log);
   const { signal, dispose } = stopSignals(() => log.info('finishing events and clips; once more ends at once'));
   let hide: (() => void) | undefined;

@@ -200,7 +200,7 @@ describe('maskcast run', () => {
     [['run'], /no camera is named/],
     [['run', '--source', 'a=x.mp4', '--source', 'a=y.mp4'], /the camera name "a" is given twice/],
     [['run', '--source', 'a b=x.mp4'], /the camera name is "a b"; it must be 1 to 64 characters/],
-    [['run', '--source', 'no-such-file.mp4'], /no-such-file\.mp4/],
+    [['run', '--source', 'no-such-file.mp4', '--mqtt', 'mqtt://127.0.0.1:1'], /no-such-file\.mp4/],
     [['run', '--source', 'x.mp4', '--mqtt', 'http://user:secret@host'], /mqtt\.url is "http:\/\/\*\*\*@host"/],
     [['run', 'no-such.yaml'], /no-such\.yaml: cannot be read \(ENOENT\)/],
     [['run', '--no-such-option'], /unknown option '--no-such-option'/],
