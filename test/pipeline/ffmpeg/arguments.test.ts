@@ -26,12 +26,12 @@ describe('captureArguments', () => {
     [
       'RTSP over TCP, video only',
       {},
-      `${COMMON} -analyzeduration 1500000 -fpsprobesize 0 -rtsp_transport tcp -timeout 60000000 -allowed_media_types video -i rtsp://10.0.0.7/stream1`,
+      `${COMMON} -analyzeduration 1500000 -fpsprobesize 0 -rtsp_transport tcp -timeout 60000000 -allowed_media_types video -copyts -i rtsp://10.0.0.7/stream1`,
     ],
     [
       'RTSP over UDP',
       { transport: 'udp' },
-      `${COMMON} -analyzeduration 1500000 -fpsprobesize 0 -rtsp_transport udp -timeout 60000000 -allowed_media_types video -i rtsp://10.0.0.7/stream1`,
+      `${COMMON} -analyzeduration 1500000 -fpsprobesize 0 -rtsp_transport udp -timeout 60000000 -allowed_media_types video -copyts -i rtsp://10.0.0.7/stream1`,
     ],
     [
       'Motion JPEG over HTTP',

@@ -67,16 +67,18 @@ describe('NutReader', () => {
   });
 
   test('gives the same pictures for any way of cutting the stream into chunks', () => {
-    const bytes = nut('null', '24x20', '30000/1001', 5);
-    const whole = readAll([bytes]);
-    expect(whole).toHaveLength(5);
+    const bytes = nut('null', '24x20', '30000/1001', 3);
+    const digest = (pictures: readonly Picture[]): string =>
+      JSON.stringify(pictures.map(({ ptsS, bytes }) => [ptsS, bytes.toString('base64')]));
+    const whole = digest(readAll([bytes]));
+    expect(JSON.parse(whole)).toHaveLength(3);
     fc.assert(
       fc.property(fc.array(fc.nat(bytes.length), { maxLength: 60 }), (places) => {
-        expect(readAll(cut(bytes, places))).toEqual(whole);
+        expect(digest(readAll(cut(bytes, places))) === whole).toBe(true);
       }),
       { numRuns: 150, seed: 11 },
     );
-    expect(readAll(Array.from(bytes, (byte) => Uint8Array.of(byte)))).toEqual(whole);
+    expect(digest(readAll(Array.from(bytes, (byte) => Uint8Array.of(byte)))) === whole).toBe(true);
   });
 
   test('keeps times of a variable rate, of 29.97 a second, far from zero and over a long gap', () => {
