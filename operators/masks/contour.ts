@@ -15,7 +15,8 @@ export function maskContours(bits: Uint8Array, h: number, w: number): Int32Array
   const outlines: Int32Array[] = [];
   for (let y = 0; y < h; y++) {
     for (let x = 0; x < w; x++) {
-      if (walked[y * w + x] || !inside(x, y) || inside(x, y - 1)) continue;
+      const at = y * w + x;
+      if (!bits[at] || walked[at] || (y > 0 && bits[at - w])) continue;
       outlines.push(
         walk(x, y, inside, (px, py) => {
           walked[py * w + px] = 1;

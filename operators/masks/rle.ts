@@ -24,9 +24,19 @@ export function bitsToRuns(bits: Uint8Array, height: number, width: number): Uin
     throw new RangeError(`mask has ${bits.length} bits; ${height} rows of ${width} need ${height * width}`);
   }
   const runs = new RunWriter();
+  let value: 0 | 1 = 0;
+  let length = 0;
   for (let x = 0; x < width; x++) {
-    for (let y = 0, at = x; y < height; y++, at += width) runs.push(bits[at] ? 1 : 0, 1);
+    for (let at = x; at < bits.length; at += width) {
+      if ((bits[at] !== 0) === (value === 1)) length++;
+      else {
+        runs.push(value, length);
+        value = value ? 0 : 1;
+        length = 1;
+      }
+    }
   }
+  runs.push(value, length);
   return runs.finish();
 }
 

@@ -25,7 +25,13 @@ test('an IoU of just the threshold counts', () => {
 
 test('of equal IoUs the last annotated object is taken, so that the first is left for the next', () => {
   // The second found object fits only the first annotated one.
-  const both = picture([[0.8, 0.8], [0.9, 0]], {}); // biome-ignore format: a matrix
+  const both = picture(
+    [
+      [0.8, 0.8],
+      [0.9, 0],
+    ],
+    {},
+  );
   expect(atHalf(matchImage(both, ALL).matched, 2)).toEqual([1, 1]);
 });
 
@@ -34,21 +40,48 @@ test('the better score takes first, and what is taken is gone', () => {
 });
 
 test('an object that counts goes before a crowd of higher IoU, and a crowd takes any number', () => {
-  const one = matchImage(picture([[0.9, 0.6], [0.9, 0.55], [0.9, 0]], { crowds: [1, 0] }), ALL); // biome-ignore format: a matrix
+  const one = matchImage(
+    picture(
+      [
+        [0.9, 0.6],
+        [0.9, 0.55],
+        [0.9, 0],
+      ],
+      { crowds: [1, 0] },
+    ),
+    ALL,
+  );
   expect(one.expected).toBe(1);
   expect(atHalf(one.matched, 3)).toEqual([1, 1, 1]);
   expect(atHalf(one.ignored, 3)).toEqual([0, 1, 1]);
 });
 
 test('outside the area range neither an object nor what is found there counts; the bounds belong to it', () => {
-  const one = picture([[0.9, 0, 0], [0, 0.9, 0], [0, 0, 0]], { truthAreas: [1024, 1025, 3], foundAreas: [9, 9, 1025] }); // biome-ignore format: a matrix
+  const one = picture(
+    [
+      [0.9, 0, 0],
+      [0, 0.9, 0],
+      [0, 0, 0],
+    ],
+    { truthAreas: [1024, 1025, 3], foundAreas: [9, 9, 1025] },
+  );
   const small = matchImage(one, [0, 1024]);
   expect(small.expected).toBe(2);
   expect(atHalf(small.ignored, 3)).toEqual([0, 1, 1]);
 });
 
 test('precision over recall by hand: right, wrong, right of three', () => {
-  const match = matchImage(picture([[0.9, 0, 0], [0, 0, 0], [0, 0.9, 0]], {}), ALL); // biome-ignore format: a matrix
+  const match = matchImage(
+    picture(
+      [
+        [0.9, 0, 0],
+        [0, 0, 0],
+        [0, 0.9, 0],
+      ],
+      {},
+    ),
+    ALL,
+  );
   const { precision, recall } = accumulate([match], 100)!;
   expect(recall[0]).toBe(2 / 3);
   expect(precision[33]).toBeCloseTo(1, 12);
