@@ -70,7 +70,7 @@ export function cropMask(mask: MaskRle, origin: MaskRle['origin'], { width, heig
 }
 
 /** A mask that was taken apart, written into a crop; what lies outside is cut off. */
-export function spansToMask({ spans }: MaskSpans, origin: MaskRle['origin'], { width, height }: Size): MaskRle {
+function spansToMask({ spans }: MaskSpans, origin: MaskRle['origin'], { width, height }: Size): MaskRle {
   const runs = new RunWriter();
   let end = 0;
   for (let i = 0; i < spans.length; i += 3) {

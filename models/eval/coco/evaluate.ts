@@ -1,4 +1,4 @@
-import { type MaskSpans, spansIou } from '../../../operators/masks/spans.js';
+import { type MaskSpans, maskSpans, spansIou } from '../../../operators/masks/spans.js';
 import { accumulate, type ClassCurve, RECALL_POINTS } from './accumulate.js';
 import type { CocoBox } from './checked.js';
 import { type ImageCase, type ImageMatch, IOU_THRESHOLDS, matchImage } from './match.js';
@@ -126,21 +126,25 @@ function imageCase(
 ): ImageCase {
   const best = found.toSorted((a, b) => b.score - a.score).slice(0, MAX_DETS);
   const ious = new Float64Array(best.length * objects.length);
-  const masks = kind === 'segm' && best.length > 0 ? objects.map(maskOf) : [];
+  const truthMasks = kind === 'segm' && best.length > 0 ? objects.map(maskOf) : [];
+  const foundMasks = kind === 'segm' ? best.map(({ mask }) => mask && maskSpans(mask)) : [];
   for (const [d, one] of best.entries()) {
+    const mine = foundMasks[d];
     for (const [g, object] of objects.entries()) {
-      const mask = masks[g];
+      const theirs = truthMasks[g];
       ious[d * objects.length + g] =
         kind === 'bbox'
           ? boxIou(one.box, object.box, object.crowd)
-          : one.mask && mask
-            ? spansIou(one.mask, mask, object.crowd)
+          : mine && theirs
+            ? spansIou(mine, theirs, object.crowd)
             : 0;
     }
   }
   return {
     scores: Float64Array.from(best, ({ score }) => score),
-    foundAreas: Float64Array.from(best, ({ box, mask }) => (kind === 'bbox' ? box[2] * box[3] : (mask?.area ?? 0))),
+    foundAreas: Float64Array.from(best, ({ box }, d) =>
+      kind === 'bbox' ? box[2] * box[3] : (foundMasks[d]?.area ?? 0),
+    ),
     truthAreas: Float64Array.from(objects, ({ area }) => area),
     crowds: Uint8Array.from(objects, ({ crowd }) => (crowd ? 1 : 0)),
     ious,

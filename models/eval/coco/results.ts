@@ -1,9 +1,9 @@
 import { InputError } from '../../../config/errors.js';
-import { spansToMask } from '../../../operators/masks/combine.js';
-import { type MaskSpans, maskSpans } from '../../../operators/masks/spans.js';
-import type { Detection } from '../../../operators/types.js';
+import { cropMask } from '../../../operators/masks/combine.js';
+import { maskSpans } from '../../../operators/masks/spans.js';
+import type { Detection, MaskRle } from '../../../operators/types.js';
 import { Checked, type CocoBox } from './checked.js';
-import { parseSegmentation, segmentationSpans } from './segmentation.js';
+import { parseSegmentation, segmentationMask } from './segmentation.js';
 import type { CocoImage, CocoTruth } from './truth.js';
 
 /** One found object. */
@@ -12,8 +12,8 @@ export interface CocoResult {
   readonly category: number;
   readonly score: number;
   readonly box: CocoBox;
-  /** Pixels found, in the picture; absent when the model finds only boxes. */
-  readonly mask?: MaskSpans;
+  /** Absent when the model finds only boxes. Kept as code: half a million of them fit in memory. */
+  readonly mask?: MaskRle;
 }
 
 /**
@@ -36,7 +36,7 @@ export function parseCocoResults(json: unknown, file: string, truth: CocoTruth):
       throw checked.fault(`${place}.category_id`, category, `${truth.file} has no category of this id`);
     }
     const code = parseSegmentation(segmentation, image, `${place}.segmentation`, checked);
-    const mask = code && segmentationSpans(code, image);
+    const mask = code && segmentationMask(code, image);
     // `bbox: []` is how some tools say "only a mask".
     const hasBox = bbox !== undefined && !(Array.isArray(bbox) && bbox.length === 0);
     if (!hasBox && !mask) {
@@ -59,7 +59,8 @@ export function parseCocoResults(json: unknown, file: string, truth: CocoTruth):
   return results;
 }
 
-function boxOf({ box: [x1, y1, x2, y2] }: MaskSpans): CocoBox {
+function boxOf(mask: MaskRle): CocoBox {
+  const [x1, y1, x2, y2] = maskSpans(mask).box;
   return [x1, y1, x2 - x1, y2 - y1];
 }
 
@@ -81,11 +82,11 @@ export function detectionsToResults(
     if (category === undefined) return [];
     const box: CocoBox = [round(x1, 1e3), round(y1, 1e3), round(x2 - x1, 1e3), round(y2 - y1, 1e3)];
     const found = { image: image.id, category, score: round(score, 1e5), box };
-    return [masks ? { ...found, mask: mask ? maskSpans(mask) : NO_PIXELS } : found];
+    return [masks ? { ...found, mask: mask ?? NO_PIXELS } : found];
   });
 }
 
-const NO_PIXELS: MaskSpans = { spans: new Int32Array(0), area: 0, box: [0, 0, 0, 0] };
+const NO_PIXELS: MaskRle = { size: [0, 0], origin: [0, 0], counts: '' };
 
 function round(value: number, parts: number): number {
   return Math.round(value * parts) / parts;
@@ -96,7 +97,7 @@ export function resultsToJson(results: readonly CocoResult[], truth: CocoTruth):
   return results.map(({ image, category, score, box, mask }) => {
     const found = { image_id: image, category_id: category, bbox: box, score };
     if (!mask) return found;
-    const { size, counts } = spansToMask(mask, [0, 0], truth.images.get(image)!);
+    const { size, counts } = cropMask(mask, [0, 0], truth.images.get(image)!);
     return { ...found, segmentation: { size, counts } };
   });
 }

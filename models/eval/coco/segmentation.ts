@@ -1,8 +1,8 @@
 import { mergeRuns } from '../../../operators/masks/combine.js';
 import { polygonRuns } from '../../../operators/masks/polygon.js';
-import { assertFills, rleToRuns } from '../../../operators/masks/runs.js';
+import { assertFills, rleToRuns, runsToRle } from '../../../operators/masks/runs.js';
 import { type MaskSpans, runsSpans } from '../../../operators/masks/spans.js';
-import type { Size } from '../../../operators/types.js';
+import type { MaskRle, Size } from '../../../operators/types.js';
 import type { Checked } from './checked.js';
 
 /**
@@ -66,15 +66,23 @@ export function parseSegmentation(
 }
 
 /** Foreground of a checked segmentation; the union of its polygons. */
-export function segmentationSpans(segmentation: CocoSegmentation, { width, height }: Size): MaskSpans {
-  const runs =
-    'polygons' in segmentation
-      ? mergeRuns(
-          segmentation.polygons.map((polygon) => polygonRuns(polygon, height, width)),
-          'union',
-        )
-      : countsToRuns(segmentation.counts);
-  return runsSpans(runs, [height, width], [0, 0]);
+export function segmentationSpans(segmentation: CocoSegmentation, image: Size): MaskSpans {
+  return runsSpans(segmentationRuns(segmentation, image), [image.height, image.width], [0, 0]);
+}
+
+/** A checked segmentation as compressed run-length code of the whole picture. */
+export function segmentationMask(segmentation: CocoSegmentation, image: Size): MaskRle {
+  const isCode = 'counts' in segmentation && typeof segmentation.counts === 'string';
+  const counts = isCode ? (segmentation.counts as string) : runsToRle(segmentationRuns(segmentation, image)); // just seen
+  return { size: [image.height, image.width], origin: [0, 0], counts };
+}
+
+function segmentationRuns(segmentation: CocoSegmentation, { width, height }: Size): Uint32Array {
+  if ('counts' in segmentation) return countsToRuns(segmentation.counts);
+  return mergeRuns(
+    segmentation.polygons.map((polygon) => polygonRuns(polygon, height, width)),
+    'union',
+  );
 }
 
 function countsToRuns(counts: string | readonly number[]): Uint32Array {

@@ -152,7 +152,7 @@ test('every picture goes through the detector once, and its instances come back 
     category: 2,
     score: 0.75,
     box: [2, 3, 4, 2],
-    mask: { area: 8, box: [2, 3, 6, 5] },
+    mask: { size: [2, 4], origin: [2, 3] },
   });
 });
 

@@ -3,6 +3,8 @@ import { InputError } from '../../../../config/errors.js';
 import { evaluatedClasses } from '../../../../models/eval/coco/classes.js';
 import { detectionsToResults, parseCocoResults, resultsToJson } from '../../../../models/eval/coco/results.js';
 import { parseCocoTruth } from '../../../../models/eval/coco/truth.js';
+import { rleArea } from '../../../../operators/masks/rle.js';
+import { maskSpans } from '../../../../operators/masks/spans.js';
 
 const square = [1, 1, 5, 1, 5, 5, 1, 5];
 const object = { id: 1, image_id: 7, category_id: 1, bbox: [1, 1, 4, 4], area: 16, iscrowd: 0, segmentation: [square] };
@@ -108,7 +110,8 @@ test.each<[string, unknown, string]>([
 
 test('a result without a box gets the tight one of its mask', () => {
   const [found] = parseCocoResults([{ image_id: 7, category_id: 1, score: 1, segmentation: [square] }], 'r', truth);
-  expect(found).toMatchObject({ box: [1, 1, 4, 4], mask: { area: 16 } });
+  expect(found).toMatchObject({ box: [1, 1, 4, 4], mask: { size: [8, 10], origin: [0, 0] } });
+  expect(rleArea(found!.mask!)).toBe(16);
 });
 
 test('only classes annotated throughout are evaluated, masks only where every object has one', () => {
@@ -152,9 +155,10 @@ test('instances become results: rounded, masks in the frame, strange classes lef
     { image_id: 7, category_id: 1, score: 0.12346, bbox: [1, 2, 2.5, 2] },
     { image_id: 7, category_id: 1, score: 0.1, bbox: [0, 0, 1, 1] },
   ]);
-  expect(results.map(({ mask }) => mask!.box)).toEqual([
+  expect(results.map(({ mask }) => maskSpans(mask!).box)).toEqual([
     [3, 4, 5, 5],
     [0, 0, 0, 0],
   ]);
-  expect(parseCocoResults(resultsToJson(results, truth), 'r', truth)).toEqual(results);
+  const saved = resultsToJson(results, truth);
+  expect(resultsToJson(parseCocoResults(saved, 'r', truth), truth)).toEqual(saved);
 });
