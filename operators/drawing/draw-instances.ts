@@ -2,7 +2,7 @@ import { decodeRle } from '../masks/rle.js';
 import type { BoxXyxy, Instance } from '../types.js';
 import { type Matrix, type Rgb, textOn, toYuv, trackColour } from './colour.js';
 import { blendPixel, fillRect, outlineRect, type Yuv, type YuvPicture } from './picture.js';
-import { LETTER_ROWS, textCoverage } from './text.js';
+import { createLettering, LETTER_ROWS, type TextCoverage } from './text.js';
 
 /** What is drawn of an instance. */
 export type DrawnInstance = Pick<Instance, 'id' | 'label' | 'score' | 'box' | 'mask' | 'state'> & {
@@ -27,26 +27,30 @@ export function drawingStyle(heightPx: number): DrawingStyle {
   };
 }
 
+/** Draws instances onto a picture whose pixels are those of the boxes. */
+export type InstanceDrawer = (picture: YuvPicture, instances: readonly DrawnInstance[]) => void;
+
 /**
- * Draws instances onto a picture whose pixels are those of the boxes: masks first, then boxes, then name plates, so that
- * no plate is hidden. Lost instances are not drawn: nobody saw them. The farther ones (higher in the picture) come first.
+ * A drawer for pictures of one height: masks first, then boxes, then name plates, so that no plate is hidden. Lost
+ * instances are not drawn: nobody saw them. The farther ones (higher in the picture) come first.
  */
-export function drawInstances(
-  picture: YuvPicture,
-  instances: readonly DrawnInstance[],
-  matrix: Matrix,
-  style = drawingStyle(picture.height),
-): void {
-  const seen = instances
-    .filter(({ state }) => state !== 'lost')
-    .toSorted((a, b) => a.box[3] - b.box[3])
-    .map((instance) => ({ instance, colour: trackColour(instance.id) }));
-  for (const { instance, colour } of seen) drawMask(picture, instance, toYuv(colour, matrix));
-  for (const { instance, colour } of seen) {
-    const [x0, y0, x1, y1] = pixels(instance.box);
-    outlineRect(picture, x0, y0, x1, y1, style.linePx, toYuv(colour, matrix));
-  }
-  for (const { instance, colour } of seen) drawPlate(picture, instance, colour, matrix, style);
+export function createInstanceDrawer(heightPx: number, matrix: Matrix): InstanceDrawer {
+  const { linePx, textScale } = drawingStyle(heightPx);
+  const lettering = createLettering(textScale);
+  return (picture, instances) => {
+    const seen = instances
+      .filter(({ state }) => state !== 'lost')
+      .toSorted((a, b) => a.box[3] - b.box[3])
+      .map((instance) => ({ instance, colour: trackColour(instance.id) }));
+    for (const { instance, colour } of seen) drawMask(picture, instance, toYuv(colour, matrix));
+    for (const { instance, colour } of seen) {
+      const [x0, y0, x1, y1] = pixels(instance.box);
+      outlineRect(picture, x0, y0, x1, y1, linePx, toYuv(colour, matrix));
+    }
+    for (const { instance, colour } of seen) {
+      drawPlate(picture, instance.box, lettering(plateText(instance)), textScale, colour, matrix);
+    }
+  };
 }
 
 /** The words on an instance's plate: label, number of the track, score, and whether it stands still. */
@@ -67,13 +71,13 @@ function pixels(box: BoxXyxy): [number, number, number, number] {
 
 function drawPlate(
   picture: YuvPicture,
-  instance: DrawnInstance,
+  box: BoxXyxy,
+  text: TextCoverage,
+  s: number,
   colour: Rgb,
   matrix: Matrix,
-  { textScale: s }: DrawingStyle,
 ): void {
-  const text = textCoverage(plateText(instance), s);
-  const [boxLeft, boxTop] = pixels(instance.box);
+  const [boxLeft, boxTop] = pixels(box);
   const width = text.width + 4 * s;
   const height = (LETTER_ROWS + 2) * s;
   // Above the box when there is room, else inside its top; never outside of the picture.

@@ -104,27 +104,48 @@ export interface TextCoverage {
 }
 
 /**
- * A line of text as coverage, its letters enlarged `scale` times with rounded corners. What has no letter of ours
- * becomes a question mark.
+ * Turns lines of text into coverage, letters enlarged `scale` times with rounded corners; each letter is worked out once.
+ * What has no letter of ours becomes a question mark.
  *
  * @param scale  whole, from 1
  */
-export function textCoverage(text: string, scale: number): TextCoverage {
-  const letters = [...text].map((character) => (LETTERS[character] ?? LETTERS[UNKNOWN]!).split(' '));
-  const columns = letters.reduce((sum, rows) => sum + rows[0]!.length + GAP, -GAP);
-  const width = Math.max(0, columns) * scale;
-  const height = LETTER_ROWS * scale;
-  const alpha = new Float32Array(width * height);
-  let left = 0;
-  for (const rows of letters) {
-    const letterWidth = rows[0]!.length;
-    for (let y = 0; y < height; y++) {
-      for (let x = 0; x < letterWidth * scale; x++) {
-        alpha[y * width + left * scale + x] = scale === 1 ? dot(rows, x, y) : coverage(rows, x, y, scale);
-      }
+export function createLettering(scale: number): (text: string) => TextCoverage {
+  const known = new Map<string, TextCoverage>();
+  const letterOf = (character: string): TextCoverage => {
+    const key = LETTERS[character] ? character : UNKNOWN;
+    let letter = known.get(key);
+    if (!letter) {
+      letter = enlarge(LETTERS[key]!.split(' '), scale);
+      known.set(key, letter);
     }
-    left += letterWidth + GAP;
-  }
+    return letter;
+  };
+  return (text) => {
+    const letters = [...text].map(letterOf);
+    const width = Math.max(
+      0,
+      letters.reduce((sum, letter) => sum + letter.width + GAP * scale, -GAP * scale),
+    );
+    const height = LETTER_ROWS * scale;
+    const alpha = new Float32Array(width * height);
+    let left = 0;
+    for (const letter of letters) {
+      for (let y = 0; y < height; y++) {
+        alpha.set(letter.alpha.subarray(y * letter.width, (y + 1) * letter.width), y * width + left);
+      }
+      left += letter.width + GAP * scale;
+    }
+    return { width, height, alpha };
+  };
+}
+
+function enlarge(rows: readonly string[], scale: number): TextCoverage {
+  const width = rows[0]!.length * scale;
+  const height = LETTER_ROWS * scale;
+  const alpha = Float32Array.from({ length: width * height }, (_, at) => {
+    const [x, y] = [at % width, Math.floor(at / width)];
+    return scale === 1 ? dot(rows, x, y) : coverage(rows, x, y, scale);
+  });
   return { width, height, alpha };
 }
 

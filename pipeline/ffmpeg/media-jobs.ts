@@ -6,7 +6,7 @@ import type { Size } from '../../operators/types.js';
 /** ffmpeg's work on finished files: joining and cutting clips, decoding them to raw pictures, encoding them again. */
 
 /** How much less often than the cameras a job gets a processor (the "nice" value). */
-const NICE = 15;
+const NICE = 5;
 const TAIL_CHARACTERS = 4000;
 const PROBE_TIMEOUT_MS = 60_000;
 

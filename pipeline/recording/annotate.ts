@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Matrix } from '../../operators/drawing/colour.js';
-import { type DrawnInstance, drawInstances } from '../../operators/drawing/draw-instances.js';
+import { createInstanceDrawer, type DrawnInstance } from '../../operators/drawing/draw-instances.js';
 import { instancesAt, type TimedInstances } from '../../operators/drawing/instances-at.js';
 import { yuvPicture } from '../../operators/drawing/picture.js';
 import type { Instance, Size } from '../../operators/types.js';
@@ -28,7 +28,7 @@ export async function annotateClip(
   { signal, onPicture }: { readonly signal?: AbortSignal; readonly onPicture?: () => void } = {},
 ): Promise<Annotated> {
   const size = evenSize(probe.size);
-  const matrix = matrixOf(probe);
+  const draw = createInstanceDrawer(size.height, matrixOf(probe));
   const frames: TimedInstances[] = sidecar.frames.map(({ t, instances }) => ({
     tMs: t * 1000,
     instances: instances as readonly Instance[], // without a mask the key is absent, as in Instance
@@ -46,7 +46,7 @@ export async function annotateClip(
     await write(encode, rawVideoHeader(size));
     for await (const { ptsMs, bytes } of readRawVideo(decode.stdout)) {
       const picture = yuvPicture(bytes, size);
-      drawInstances(picture, scaleBoxes(instancesAt(frames, ptsMs), sidecar.source, probe.size), matrix);
+      draw(picture, scaleBoxes(instancesAt(frames, ptsMs), sidecar.source, probe.size));
       await write(encode, rawPictureHead(ptsMs, bytes.length));
       await write(encode, bytes);
       pictures++;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import sharp from 'sharp';
 import { toRgb24 } from '../../operators/drawing/colour.js';
-import { drawInstances } from '../../operators/drawing/draw-instances.js';
+import { createInstanceDrawer } from '../../operators/drawing/draw-instances.js';
 import { type YuvPicture, yuvPicture } from '../../operators/drawing/picture.js';
 import type { Instance, Size } from '../../operators/types.js';
 import { type ClipProbe, startDecode } from '../ffmpeg/media-jobs.js';
@@ -12,7 +12,7 @@ import type { Sidecar } from './sidecar.js';
 /** Weight of an instance that the border of the picture cuts. */
 const CUT_WEIGHT = 0.5;
 /** So near to the border, as a share of the side, counts as cut. */
-const BORDER = 0.01;
+const BORDER = 0.02;
 const JPEG_QUALITY = 88;
 
 /** The frame in which an instance is seen best. */
@@ -49,7 +49,8 @@ export function bestMoment(sidecar: Pick<Sidecar, 'frames' | 'source'>, track: s
 export async function renderBest(clip: string, probe: ClipProbe, moment: BestMoment, source: Size): Promise<Buffer> {
   const picture = await pictureAt(clip, probe, moment.tS);
   const matrix = matrixOf(probe);
-  if (moment.instance) drawInstances(picture, scaleBoxes([moment.instance], source, probe.size), matrix);
+  const draw = createInstanceDrawer(picture.height, matrix);
+  if (moment.instance) draw(picture, scaleBoxes([moment.instance], source, probe.size));
   const { width, height } = probe.size;
   const [num, den] = (probe.pixelAspect ?? '1:1').split(':').map(Number);
   const rgb = toRgb24(picture, width, height, matrix);

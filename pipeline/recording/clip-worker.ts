@@ -21,7 +21,7 @@ let frames: ClipJob['frames'][number][] = [];
 sharp.cache(false);
 sharp.concurrency(1);
 try {
-  setPriority(0, 10); // Linux: of this thread alone
+  setPriority(0, 5); // Linux: of this thread alone
 } catch {
   // Not allowed, or no such thing here: then it runs like the others.
 }
