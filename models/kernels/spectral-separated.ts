@@ -107,7 +107,7 @@ function spectrum(
   input: number,
   window: readonly [number, number],
 ): Value {
-  const taps = g.take(`${name}.weight`, [out, input, ...window], { kind: 'he', gain: name.endsWith('1') ? 0.7 : 1 });
+  const taps = g.take(`${name}.weight`, [out, input, ...window], { kind: 'he', gain: name.endsWith('1') ? 0.5 : 1 });
   const pairs = out * input;
   const byTap = new Float32Array(taps.length);
   for (let pair = 0; pair < pairs; pair++)

@@ -16,6 +16,8 @@ import { namedConv } from './layers.js';
 export function maskBranch(g: GraphBuilder, features: Value, labels: Value, classes: number, channels: number): Value {
   const weight = g.weight('mask.deconv.weight', [Number(features.dims[1]), channels, 2, 2], { kind: 'he' });
   const bias = g.weight('mask.deconv.bias', [channels], { kind: 'uniform', from: -0.05, to: 0.05 });
-  const logits = namedConv(g, relu(g, deconv(g, features, weight, bias)), 'mask.predict', classes, [1, 1]);
+  const logits = namedConv(g, relu(g, deconv(g, features, weight, bias)), 'mask.predict', classes, [1, 1], {
+    gain: 0.3,
+  });
   return sigmoid(g, gatherNd(g, logits, unsqueeze(g, labels, 1), 1));
 }

@@ -59,7 +59,7 @@ export function boxBranch(
   const pooled = averagePool(g, features, [window, window]);
   const [r, ...rest] = pooled.dims;
   const vector = reshape(g, pooled, [r!, rest.reduce(multiplyDims, 1)]);
-  const all = softmax(g, namedLinear(g, vector, 'box.classes', classes + 1, 1.5), 1);
+  const all = softmax(g, namedLinear(g, vector, 'box.classes', classes + 1, 0.4), 1);
   const scores = reshape(g, slice(g, all, 1, 0, classes), [n!, most!, classes]);
   const deltas = namedLinear(g, vector, 'box.deltas', 4 * classes, 0.5);
   return {

@@ -22,8 +22,8 @@ export const directSeparated: SeparatedForm = (g, x, { kernel: k, middle, out, b
   const tall = namedConv(g, x, 'separated.tall.0', middle, [k, 1], { bias });
   return add(
     g,
-    namedConv(g, wide, 'separated.wide.1', out, [k, 1], { bias, gain: 0.7 }),
-    namedConv(g, tall, 'separated.tall.1', out, [1, k], { bias, gain: 0.7 }),
+    namedConv(g, wide, 'separated.wide.1', out, [k, 1], { bias, gain: 0.5 }),
+    namedConv(g, tall, 'separated.tall.1', out, [1, k], { bias, gain: 0.5 }),
   );
 };
 
