@@ -1,6 +1,6 @@
 import type { GraphBuilder, Value } from '../onnx/graph-builder.js';
-import { cast, relu, sigmoid } from '../onnx/ops/elementwise.js';
-import { reshape, transpose, unsqueeze } from '../onnx/ops/layout.js';
+import { cast, relu } from '../onnx/ops/elementwise.js';
+import { expandLike, reshape, transpose, unsqueeze } from '../onnx/ops/layout.js';
 import { gather, gatherNd, topK } from '../onnx/ops/selection.js';
 import { makeAnchors } from './anchors.js';
 import { clipBoxes, decodeBoxes } from './boxes.js';
@@ -49,10 +49,16 @@ export function rpn(g: GraphBuilder, map: FeatureMap, options: RpnOptions, { hei
     [1, 1],
   );
   const boxes = clipBoxes(g, decoded, width, height);
-  const { places, kept } = keepBest(g, boxes, unsqueeze(g, sigmoid(g, best), 1), {
+  // Suppression needs only the order, and the boxes are in it: ranks cannot tie, as the sigmoid's float32 does near 1.
+  const ranks = g.constant(
+    'rpn.ranks',
+    [1, 1, before],
+    Float32Array.from({ length: before }, (_, i) => before - i),
+  );
+  const { places, kept } = keepBest(g, boxes, expandLike(g, ranks, unsqueeze(g, best, 1)), {
     most: options.proposals,
     maxIou: options.maxIou,
-    minScore: -1,
+    minScore: 0,
     count: 'P',
   });
   return { boxes: gatherNd(g, boxes, unsqueeze(g, places, 2), 1), valid: cast(g, kept, 'float32') };

@@ -13,7 +13,7 @@ function tinyCard(network: NetworkInput): ModelCard {
   return { ...card, name: 'tiny', network: networkSchema.parse(network) };
 }
 
-const RPN = { kind: 'rpn', middle: 8, sizes: [16, 32, 64], before: 60, proposals: 12 } as const;
+const RPN: NetworkInput['first'] = { kind: 'rpn', middle: 8, sizes: [16, 32, 64], before: 60, proposals: 12 };
 const DETECTIONS = { minScore: 0.1, most: 10, candidates: 40 };
 
 /** One network for every turn that the options can take on a ResNet body. */
