@@ -142,7 +142,7 @@ function copyOptions(): string[] {
   const jumped = `if(lt(DTS,PREV_INDTS-${STEP_BACK_S}/TB),${STEP_BACK_SHIFT_S}/TB,0)`;
   const stepBack = `st(0,ld(0)+if(eq(DTS,NOPTS)+eq(PREV_INDTS,NOPTS),0,${jumped}))`;
   const dts = `${stepBack};if(eq(DTS,NOPTS),NOPTS,DTS+ld(0)-if(lt(N,${GUESSED_DTS}),(${GUESSED_DTS}-N)*0.5/TB,0))`;
-  const pts = `${stepBack};if(eq(PTS,NOPTS),if(eq(DTS,NOPTS),0,DTS),PTS)+ld(0)`;
+  const pts = `${stepBack};if(eq(PTS,NOPTS),max(DTS,0),PTS)+ld(0)`;
   const shift = `setts=dts='${dts}':pts='${pts}'`;
   return ['-c:v', 'copy', '-copytb', '1', '-copypriorss', '1', '-bsf:v', shift];
 }
