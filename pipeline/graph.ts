@@ -3,6 +3,7 @@ import type { MaskcastConfig } from '../config/schema.js';
 import { batchFreshest } from '../operators/batch-freshest.js';
 import { deriveEvents } from '../operators/derive-events.js';
 import { detect } from '../operators/detect.js';
+import { keepLabels } from '../operators/keep-labels.js';
 import { type CameraMessage, shareDetector } from '../operators/share-detector.js';
 import { type EpochStream, splitEpochs } from '../operators/split-epochs.js';
 import { trackInstances } from '../operators/track-instances.js';
@@ -53,7 +54,7 @@ export function runGraph({
   const shared = shareDetector((frames) =>
     frames.pipe(
       batchFreshest({
-        maxBatch: detector.info.maxBatch,
+        maxBatch: Math.min(detector.info.maxBatch, cameras.length),
         maxWaitMs: model.maxWait * 1000,
         workers: detector.info.workers,
         onDrop: (frame) => shared.lose(frame, 'stale'),
@@ -64,6 +65,7 @@ export function runGraph({
 
   const analyse = ({ name, config, onTracked, onEvent, onEpochEnd }: CameraRoad, { epoch, frames }: EpochStream) => {
     const tracked = frames.pipe(
+      keepLabels(new Set(Object.keys(config.labels))),
       trackInstances({
         highScore: tracker.highScore,
         newScore: tracker.newScore,

@@ -216,6 +216,7 @@ class Run {
 
   road(name: string, config: CameraConfig, source: Source): CameraRoad {
     const counts: CameraSummary = { frames: 0, analysed: 0, dropped: 0, tracks: 0, events: 0, clips: 0 };
+    let lastIndex = -1;
     const camera = { counts, source, state: 'connecting' as CameraState, fps: 0, now: 0, ids: new Set<string>() };
     this.#cameras.set(name, camera);
     const records = config.record !== false;
@@ -241,6 +242,9 @@ class Run {
           counts.tracks++;
         }
         for (const { id } of frame.ended) camera.ids.delete(id);
+        // The closing frame of an epoch only ends tracks: its picture was told before.
+        if (frame.index === lastIndex) return;
+        lastIndex = frame.index;
         if (records) this.#recorder.tracked(frame);
         this.#publisher.publish(`${name}/tracks`, tracksPayload(frame), { qos: 0, retain: false });
       },
