@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { InputError } from '../config/errors.js';
+import { clipCommand } from './commands/clip.js';
 import { configCommand } from './commands/config.js';
 import { demoCommand } from './commands/demo.js';
 import { detectCommand } from './commands/detect.js';
@@ -21,6 +22,7 @@ const program = new Command('maskcast')
 for (const command of [
   runCommand(),
   detectCommand(),
+  clipCommand(),
   evalCommand(),
   modelCommand(),
   configCommand(),
