@@ -136,9 +136,12 @@ function sourceOf(
   files: readonly SafetensorsFile[],
   bodyFile: OnnxModel | undefined,
 ): TrackedSource {
-  const sources: TrackedSource[] = files.map(storedWeights);
+  const sources: TrackedSource[] = files.map((file) => {
+    const wholeResnet = bodyCardIn(file.name, file.metadata) !== undefined;
+    return storedWeights(file, (name) => wholeResnet && name.startsWith('layer4.'));
+  });
   // A body's file holds its head too, which not every network takes: what is left over there is no fault.
-  if (body && bodyFile) sources.push({ ...storedWeights(onnxTensors(body, bodyFile, 'body.')), finish: () => {} });
+  if (body && bodyFile) sources.push(storedWeights(onnxTensors(body, bodyFile, 'body.'), () => true));
   if (seed !== undefined) sources.push(seededWeights(seed));
   if (files.length === 0 && seed === undefined)
     throw new InputError('no weights are given; say --weights FILE, or --seed N for random ones');

@@ -21,8 +21,12 @@ export interface TrackedSource extends WeightSource {
 /** Kept by PyTorch beside batch norm's statistics; no part of the network. */
 const IGNORED = /\.num_batches_tracked$/;
 
-/** Tensors of a store, checked by name and shape. */
-export function storedWeights(store: TensorStore): TrackedSource {
+/**
+ * Tensors of a store, checked by name and shape.
+ *
+ * @param spare  names that may be left over: a whole ResNet has a last stage that most networks here do without
+ */
+export function storedWeights(store: TensorStore, spare: (name: string) => boolean = () => false): TrackedSource {
   const taken = new Set<string>();
   return {
     has: (name) => store.shapes.has(name),
@@ -42,7 +46,7 @@ export function storedWeights(store: TensorStore): TrackedSource {
       return store.read(name);
     },
     finish() {
-      const extra = [...store.shapes].filter(([name]) => !taken.has(name) && !IGNORED.test(name));
+      const extra = [...store.shapes].filter(([name]) => !taken.has(name) && !IGNORED.test(name) && !spare(name));
       if (extra.length === 0) return;
       const shown = extra.slice(0, 5).map(([name, dims]) => `${name} ${showDims(dims)}`);
       const more = extra.length > shown.length ? ` and ${extra.length - shown.length} more` : '';
