@@ -18,7 +18,9 @@ export function showProgress(progress: () => ReadonlyMap<string, CameraProgress>
   const update = (): void => {
     for (const [name, camera] of progress()) {
       const total = camera.expected ?? 0;
-      const bar = shown.get(name) ?? bars.create(Math.max(1, total), 0, { name, about: '' });
+      const bar =
+        shown.get(name) ??
+        bars.create(Math.max(1, total), 0, { name, about: '' }, total > 0 ? {} : { format: '{name} {about}' });
       shown.set(name, bar);
       bar.update(Math.min(camera.frames, Math.max(1, total)), { name, about: about(camera) });
     }

@@ -2,7 +2,7 @@
 const SAME_WISH_MS = 500;
 
 /**
- * SIGINT and SIGTERM as an AbortSignal: the first asks for an end in good order, a second ends the process at once.
+ * SIGINT, SIGTERM and SIGHUP (the terminal was closed) as an AbortSignal: the first asks for an end in good order, a second ends the process at once.
  *
  * @param onFirst  called at the first one, to tell the user that work is being finished
  */
@@ -20,11 +20,11 @@ export function stopSignals(onFirst?: () => void): { readonly signal: AbortSigna
       process.kill(process.pid, 'SIGKILL');
     }
   };
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, onSignal);
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal);
   return {
     signal: controller.signal,
     dispose: () => {
-      for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, onSignal);
+      for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(name, onSignal);
     },
   };
 }
