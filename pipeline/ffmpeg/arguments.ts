@@ -67,7 +67,12 @@ export function captureArguments(plan: CapturePlan): CaptureArguments {
       ...VIDEO,
       '-vf',
       // showinfo after select: one line for each picture in the pipe, with the size before scaling.
-      [...(plan.fps ? [selectFilter(plan.fps)] : []), 'showinfo=checksum=0', placementFilter(plan.input)].join(','),
+      [
+        ...(plan.kind === 'rtsp' ? [FIRST_AT_ZERO] : []),
+        ...(plan.fps ? [selectFilter(plan.fps)] : []),
+        'showinfo=checksum=0',
+        placementFilter(plan.input),
+      ].join(','),
       ...['-fps_mode', 'passthrough', '-enc_time_base', '-1'], // every picture once, on the source's ticks
       ...['-c:v', 'rawvideo', '-pix_fmt', 'rgb24', '-avoid_negative_ts', 'disabled'],
       ...['-f', 'nut', '-write_index', '0', '-flush_packets', '1'],
@@ -135,6 +140,12 @@ function deviceArguments(source: string, options: string[]): { input: string; in
  * the pts of those that follow. Matroska stores pts only, so the dts of so many pictures are put well before.
  */
 const GUESSED_DTS = 16;
+
+/**
+ * The first picture of an RTSP stream comes without pts, which is 0 by RFC 3550's first timestamp; ffmpeg guesses one
+ * before zero where there are B-frames, and NUT takes none below it.
+ */
+const FIRST_AT_ZERO = "setpts='max(PTS,0)'";
 
 /** `-copytb 1`: else the filter's TB is 1/fps. `-copypriorss 1`: else the first GOP goes where times begin below zero. */
 function copyOptions(): string[] {

@@ -78,10 +78,13 @@ describe('captureArguments', () => {
   });
 
   test('every picture of a file is taken when no rate is set', () => {
-    const filter = (fps: number | undefined): string | undefined =>
-      captureArguments({ ...plan, fps }).frames[captureArguments({ ...plan, fps }).frames.indexOf('-vf') + 1];
+    const filter = (fps: number | undefined, kind: CapturePlan['kind'] = 'file'): string | undefined => {
+      const { frames } = captureArguments({ ...plan, kind, fps });
+      return frames[frames.indexOf('-vf') + 1];
+    };
     expect(filter(undefined)).toMatch(/^showinfo=checksum=0,scale=/);
     expect(filter(10)).toMatch(/^select='.*',showinfo=checksum=0,scale=/);
+    expect(filter(undefined, 'rtsp')).toMatch(/^setpts='max\(PTS,0\)',showinfo=checksum=0,scale=/);
   });
 
   test('segments are copied, or encoded where a copy would not do; a folder may hold a percent sign', () => {
