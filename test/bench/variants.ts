@@ -59,7 +59,6 @@ export const bench: Bench = {
             file: variant.file,
             provider: 'cpu',
             threads,
-            spinning: true,
             note: say,
           });
           try {

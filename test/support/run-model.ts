@@ -8,7 +8,7 @@ import { type ModelSession, openSession } from '../../models/runtime/session.js'
 
 /** Opens a session on a file, one thread, and hands it to `use`. */
 export async function withSession<T>(file: string, use: (session: ModelSession) => Promise<T>): Promise<T> {
-  const session = await openSession({ file, provider: 'cpu', threads: 1, spinning: false, note: () => {} });
+  const session = await openSession({ file, provider: 'cpu', threads: 1, note: () => {} });
   try {
     return await use(session);
   } finally {
