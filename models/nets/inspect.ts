@@ -1,3 +1,4 @@
+import { InputError } from '../../config/errors.js';
 import { countModel, type ModelCount, type StageCount } from '../onnx/count.js';
 import { readModel } from '../onnx/decode.js';
 import { GraphBuilder } from '../onnx/graph-builder.js';
@@ -72,8 +73,8 @@ function rebuild(file: string, model: OnnxModel): OnnxModel | undefined {
     );
     return g.finish('rebuilt', Object.fromEntries(values.map((value, i) => [`output${i}`, value])), {});
   } catch (cause) {
-    // An operator that replay does not know, or a graph of another kind: then the count stays unknown, and is shown as that.
-    if (cause instanceof RangeError) return undefined;
+    // An operator that replay does not know, a graph of another kind, or data in another file: then the count stays unknown, and is shown as that.
+    if (cause instanceof RangeError || cause instanceof InputError) return undefined;
     throw cause;
   }
 }

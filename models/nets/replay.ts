@@ -99,7 +99,8 @@ class Context {
   weight(i: number): Value | undefined {
     const name = this.#node.inputs[i];
     if (!name) return undefined;
-    const { dims } = this.#constant(name);
+    const { dims, type } = this.#constant(name);
+    if (!type.startsWith('float')) throw this.refuse(`weight ${name} is ${type}`);
     const taken = this.#g.take(`body.${name}`, dims, { kind: 'he' });
     const folded = this.#fold && i === 1 ? foldInput(taken, dims, this.#fold) : taken;
     return this.#g.constant(`body.${name}`, dims, folded);
@@ -115,6 +116,13 @@ class Context {
     if (buffer && type === 'int32') return [...new Int32Array(buffer)];
     if (buffer && type === 'float32') return [...new Float32Array(buffer)];
     throw this.refuse(`input ${name} is ${type}`);
+  }
+
+  /** Input i as constant numbers, which the node must have. */
+  required(i: number): number[] {
+    const found = this.numbers(i);
+    if (!found?.length) throw this.refuse(`input ${i} is not given`);
+    return found;
   }
 
   attribute<K extends OnnxAttribute['kind']>(name: string, kind: K): Extract<OnnxAttribute, { kind: K }> | undefined {
@@ -152,11 +160,13 @@ const OPERATORS: Readonly<Record<string, Rebuild>> = {
       node.attribute('beta', 'float')?.value ?? 0.5,
     ),
   ],
-  Clip: (g, node) => [clip(g, node.value(0), node.numbers(1)![0]!, node.numbers(2)![0]!)],
+  Clip: (g, node) => [clip(g, node.value(0), node.required(1)[0]!, node.required(2)[0]!)],
   GlobalAveragePool: (g, node) => [globalAveragePool(g, node.value(0))],
   Concat: (g, node) => {
     const parts = node.all();
-    return [concat(g, parts, axisOf(node.attribute('axis', 'int')?.value ?? 0, parts[0]!))];
+    const [first] = parts;
+    if (!first) throw node.refuse('it joins nothing');
+    return [concat(g, parts, axisOf(node.attribute('axis', 'int')?.value ?? 0, first))];
   },
   Split: (g, node) => {
     const x = node.value(0);
@@ -193,17 +203,17 @@ const OPERATORS: Readonly<Record<string, Rebuild>> = {
   },
   Slice(g, node) {
     const x = node.value(0);
-    const [from] = node.numbers(1)!;
-    const [to] = node.numbers(2)!;
+    const [from] = node.required(1);
+    const [to] = node.required(2);
     const axis = axisOf(node.numbers(3)?.[0] ?? 0, x);
     const size = x.dims[axis];
-    if (typeof size !== 'number' || node.numbers(1)!.length !== 1)
+    if (typeof size !== 'number' || node.required(1).length !== 1)
       throw node.refuse('it cuts more than one fixed axis');
     return [slice(g, x, axis, from!, Math.min(to!, size), node.numbers(4)?.[0] ?? 1)];
   },
   Reshape(g, node) {
     const x = node.value(0);
-    return [reshape(g, x, targetFor(x.dims, node.numbers(1)!))];
+    return [reshape(g, x, targetFor(x.dims, node.required(1)))];
   },
 };
 
