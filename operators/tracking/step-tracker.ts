@@ -1,128 +1,119 @@
-import type { BoxXyxy, Detection, EndedTrack, Instance, InstanceState, Size, TrackEndReason } from '../types.js';
-import { assign } from './assignment.js';
-import { type BoxMotion, boxOf, correctMotion, predictMotion, startMotion, velocityOf } from './kalman.js';
+import type { Affine } from '../geometry/affine.js';
+import type { Detection, EndedTrack, Instance, Size, TrackEndReason } from '../types.js';
+import { admit } from './admit.js';
+import { associate } from './associate.js';
+import type { BoxMotion } from './kalman.js';
+import { TRACKER_DEFAULTS, type TrackerOptions } from './options.js';
+import { predictTracks } from './predict-tracks.js';
+import { showTracks } from './show-tracks.js';
+import { beginTrack, seeTrack, sight, type Track } from './track.js';
 
-/** How tracks begin, live and end. Scores 0…1, times in seconds of the source's clock. */
-export interface TrackerOptions {
-  /** First association takes detections from this score on. */
-  readonly highScore: number;
-  /** Second association takes those from this score on; lower ones are left out. */
-  readonly lowScore: number;
-  /** A track begins only from a detection of at least this score. */
-  readonly newScore: number;
-  /** Least overlap (IoU) of the predicted box and a detection. */
-  readonly minIou: number;
-  /** A track is confirmed with this many detections … */
-  readonly confirmHits: number;
-  /** … and dropped when it misses one for this long before that. */
-  readonly keepTentativeS: number;
-  /** How long a confirmed track may come back under its id. */
-  readonly keepLostS: number;
-  /** A gap between two frames longer than this ends all tracks. */
-  readonly maxGapS: number;
-  /** A track whose box stayed in place for so long is stationary … */
-  readonly stationaryAfterS: number;
-  /** … and is then kept this long through misses, for example behind passers-by. */
-  readonly keepStationaryS: number;
-}
+export { TRACKER_DEFAULTS, type TrackerOptions } from './options.js';
 
-export const TRACKER_DEFAULTS: TrackerOptions = {
-  highScore: 0.5,
-  lowScore: 0.1,
-  newScore: 0.5,
-  minIou: 0.2,
-  confirmHits: 3,
-  keepTentativeS: 0.35,
-  keepLostS: 2,
-  maxGapS: 5,
-  stationaryAfterS: 10,
-  keepStationaryS: 60,
-};
-
-interface Track {
-  /** 0 until confirmed: numbers are given to confirmed tracks only. */
-  readonly number: number;
-  readonly motion: BoxMotion;
-  readonly last: Detection;
-  readonly firstPts: number;
-  readonly lastPts: number;
-  readonly hits: number;
-  /** Sum of scores of each label: the label is the one with the most. */
-  readonly labels: Readonly<Record<string, number>>;
-  /** Box and pts since which it has not moved from there. */
-  readonly still: { readonly box: BoxXyxy; readonly sincePts: number };
-}
-
+/** Everything a tracker knows. Treat as opaque; it is never written after it was returned. */
 export interface TrackerState {
   readonly options: TrackerOptions;
   readonly idPrefix: string;
   readonly epoch: number;
   readonly pts: number;
+  /** Number of the next track to be confirmed: it only grows, so ids are never reused. */
   readonly nextNumber: number;
+  readonly nextSerial: number;
   readonly tracks: readonly Track[];
 }
 
 export interface TrackerFrame {
   readonly epoch: number;
+  /** Seconds; rises strictly inside an epoch. */
   readonly pts: number;
   readonly source: Size;
   readonly detections: readonly Detection[];
+  /** How the picture moved since the frame before, where the capture side knows. */
+  readonly cameraMotion?: Affine;
   /** The picture changed as a whole: all tracks end. */
   readonly cut?: boolean;
+  /** Appearance of each detection, same order; used when `appearanceWeight` is above 0. */
+  readonly embeddings?: readonly (Float32Array | undefined)[];
 }
 
 export interface TrackerStep {
   readonly state: TrackerState;
+  /** Confirmed tracks in the order of their ids: seen ones, and lost ones that are kept, with a predicted box. */
   readonly instances: readonly Instance[];
+  /** Confirmed tracks that ended with this frame. */
   readonly ended: readonly EndedTrack[];
 }
 
-/** @param idPrefix  ids are `<idPrefix>-<n>`, n from 1 */
+/**
+ * A tracker without tracks.
+ *
+ * @param idPrefix  ids are `<idPrefix>-<n>`, n from 1
+ * @throws RangeError when thresholds contradict each other
+ */
 export function createTracker(options: Partial<TrackerOptions>, idPrefix: string): TrackerState {
+  const all = { ...TRACKER_DEFAULTS, ...options };
+  // A user who moves `highScore` alone keeps the distance to where scores are beyond doubt.
+  if (options.sureScore === undefined) {
+    const above = TRACKER_DEFAULTS.sureScore - TRACKER_DEFAULTS.highScore;
+    Object.assign(all, { sureScore: all.highScore + above });
+  }
+  if (!(all.lowScore <= all.highScore && all.highScore < all.sureScore)) {
+    throw new RangeError(
+      `lowScore ${all.lowScore}, highScore ${all.highScore}, sureScore ${all.sureScore}: they must rise in this order`,
+    );
+  }
   return {
-    options: { ...TRACKER_DEFAULTS, ...options },
+    options: all,
     idPrefix,
     epoch: 0,
     pts: Number.NEGATIVE_INFINITY,
     nextNumber: 1,
+    nextSerial: 1,
     tracks: [],
   };
 }
 
 /**
- * One step: predict, associate in two stages (high scores, then low ones for what is left; Zhang et al., ByteTrack),
- * correct, begin, end. Pure: the state passed in stays as it was.
+ * One step: predict, associate, correct, begin, end. Pure: the state passed in stays as it was and the same state and
+ * frame give the same result, so one process follows many cameras and a test replays any moment.
  *
  * @throws RangeError when `pts` does not rise inside an epoch
  */
 export function stepTracker(before: TrackerState, frame: TrackerFrame): TrackerStep {
-  const { options } = before;
-  const dtS = frame.pts - before.pts;
-  const reason = breakReason(before, frame, dtS);
-  const ended = reason ? endAll(before, reason) : [];
-  const state = reason ? { ...before, tracks: [] } : before;
-  if (!reason && !(dtS > 0)) {
-    throw new RangeError(`frame time is ${frame.pts} s after ${before.pts} s; it must rise within an epoch`);
+  const stepS = frame.pts - before.pts;
+  const reason = breakReason(before, frame, stepS);
+  if (!reason && !(stepS > 0)) {
+    throw new RangeError(
+      `frame time is ${frame.pts} s after ${before.pts} s; it must rise within an epoch: count the epoch up after a reconnect`,
+    );
   }
-  const detections = frame.detections.flatMap((detection) => clipped(detection, frame.source));
-  const tracks = state.tracks.map((track) => ({ ...track, motion: predictMotion(track.motion, dtS) }));
-  const { matched, fresh } = associate(tracks, detections, options);
+  const ended = reason ? endAll(before, reason) : [];
+  const { options } = before;
+  const candidates = admit(frame.detections, frame.source, options);
+  const sightings = candidates.map(({ detection, index }) => sight(detection, frame.embeddings?.[index], options));
+  const predictions = predictTracks(reason ? [] : before.tracks, before.pts, frame, sightings, options);
+  const { detectionOf, fresh } = associate(predictions, sightings, options);
 
-  let { nextNumber } = state;
-  const kept: Track[] = [];
-  tracks.forEach((track, index) => {
-    const detection = matched.get(index);
-    const next = detection ? seen(track, detection, frame.pts) : track;
-    if (!detection && frame.pts - track.lastPts > patience(track, options)) {
-      if (track.number > 0) ended.push(endOf(state, track, 'gone'));
-      return;
-    }
-    kept.push(next.number === 0 && next.hits >= options.confirmHits ? { ...next, number: nextNumber++ } : next);
-  });
-  for (const detection of fresh) if (detection.score >= options.newScore) kept.push(begin(detection, frame.pts));
-  const after = { ...state, epoch: frame.epoch, pts: frame.pts, nextNumber, tracks: kept };
-  const instances = kept.filter((track) => track.number > 0).map((track) => instanceOf(after, track));
-  return { state: after, instances, ended };
+  let { nextNumber, nextSerial } = before;
+  const confirm = (track: Track): Track =>
+    track.number === 0 && isConfirmed(track, options) ? { ...track, number: nextNumber++ } : track;
+  const tracks: Track[] = [];
+  const unseen = new Map<Track, BoxMotion>();
+  for (const [row, { track, motion, unseenS }] of predictions.entries()) {
+    const sighting = sightings[detectionOf[row]!];
+    if (sighting) tracks.push(confirm(seeTrack(track, sighting, motion, frame.pts, stepS, options)));
+    else if (unseenS <= patienceOf(track, options)) {
+      tracks.push(track);
+      unseen.set(track, motion);
+    } else if (track.number > 0) ended.push(endOf(before, track, 'gone'));
+  }
+  for (const column of fresh) {
+    const sighting = sightings[column]!;
+    if (sighting.detection.score < options.newScore) continue;
+    tracks.push(confirm(beginTrack(nextSerial++, sighting, frame.pts, options)));
+  }
+  const state = { ...before, epoch: frame.epoch, pts: frame.pts, nextNumber, nextSerial, tracks };
+  return { state, instances: showTracks(state, unseen, frame.source), ended };
 }
 
 /** Ends everything: at shutdown, at the end of a file, at the loss of the camera. */
@@ -130,130 +121,35 @@ export const closeTracker = (state: TrackerState): { readonly ended: readonly En
   ended: endAll(state, 'closed'),
 });
 
-function breakReason(state: TrackerState, frame: TrackerFrame, dtS: number): TrackEndReason | undefined {
-  if (state.pts === Number.NEGATIVE_INFINITY) return 'epoch';
-  if (frame.epoch !== state.epoch) return 'epoch';
+function breakReason(state: TrackerState, frame: TrackerFrame, stepS: number): TrackEndReason | undefined {
+  if (state.pts === Number.NEGATIVE_INFINITY || frame.epoch !== state.epoch) return 'epoch';
   if (frame.cut) return 'cut';
-  return dtS > state.options.maxGapS ? 'gap' : undefined;
+  return stepS > state.options.maxGapS ? 'gap' : undefined;
+}
+
+function isConfirmed(track: Track, options: TrackerOptions): boolean {
+  if (track.hits < options.confirmHits) return false;
+  return track.evidence >= options.confirmEvidence || track.lastPts - track.firstPts >= options.confirmS;
+}
+
+/** How long a track may stay unseen, in seconds. */
+function patienceOf(track: Track, options: TrackerOptions): number {
+  const { keepTentativeS, keepLostS, keepStationaryS } = options;
+  // Time stamps are sums of fractions: the last bit must not decide.
+  const slack = 1e-9;
+  if (track.number === 0) return keepTentativeS + slack;
+  const lived = track.lastPts - track.firstPts + keepTentativeS;
+  if (!track.still.isStationary) return Math.min(keepLostS, lived) + slack;
+  const stood = track.lastPts - track.still.sincePts;
+  return Math.max(keepLostS, Math.min(keepStationaryS, stood / 2)) + slack;
 }
 
 const endAll = (state: TrackerState, reason: TrackEndReason): EndedTrack[] =>
   state.tracks.filter((track) => track.number > 0).map((track) => endOf(state, track, reason));
 
-const endOf = (state: TrackerState, track: Track, reason: TrackEndReason): EndedTrack => ({
-  id: `${state.idPrefix}-${track.number}`,
-  label: labelOf(track),
-  lastPts: track.lastPts,
+const endOf = ({ idPrefix }: TrackerState, { number, label, lastPts }: Track, reason: TrackEndReason): EndedTrack => ({
+  id: `${idPrefix}-${number}`,
+  label,
+  lastPts,
   reason,
 });
-
-/** Boxes are cut to the frame; what has no area, no number or no score is refused. */
-function clipped(detection: Detection, { width, height }: Size): Detection[] {
-  const [x1, y1, x2, y2] = detection.box;
-  const box: BoxXyxy = [Math.max(0, x1), Math.max(0, y1), Math.min(width, x2), Math.min(height, y2)];
-  // NaN fails every comparison.
-  return box[2] - box[0] > 0 && box[3] - box[1] > 0 && detection.score >= 0 ? [{ ...detection, box }] : [];
-}
-
-function associate(
-  tracks: readonly Track[],
-  detections: readonly Detection[],
-  { highScore, lowScore, minIou }: TrackerOptions,
-) {
-  const matched = new Map<number, Detection>();
-  const high = detections.filter(({ score }) => score >= highScore);
-  const low = detections.filter(({ score }) => score >= lowScore && score < highScore);
-  const all = tracks.map((_, index) => index);
-  const left = match(all, high);
-  match(
-    all.filter((index) => !matched.has(index)),
-    low,
-  );
-  return { matched, fresh: left };
-
-  function match(rows: readonly number[], candidates: readonly Detection[]): Detection[] {
-    const weight = new Float64Array(rows.length * candidates.length);
-    rows.forEach((row, i) => {
-      const track = tracks[row]!;
-      const predicted = boxOf(track.motion);
-      candidates.forEach((candidate, j) => {
-        const iou = boxIou(predicted, candidate.box);
-        // Another class may be the same object seen badly, but its own class is the better guess.
-        const same = candidate.label === track.last.label;
-        weight[i * candidates.length + j] = iou < minIou ? 0 : 1 + iou - (same ? 0 : 0.3);
-      });
-    });
-    const taken = new Set<number>();
-    assign(weight, rows.length, candidates.length).forEach((column, i) => {
-      if (column < 0) return;
-      matched.set(rows[i]!, candidates[column]!);
-      taken.add(column);
-    });
-    return candidates.filter((_, index) => !taken.has(index));
-  }
-}
-
-function begin(detection: Detection, pts: number): Track {
-  return {
-    number: 0,
-    motion: startMotion(detection.box),
-    last: detection,
-    firstPts: pts,
-    lastPts: pts,
-    hits: 1,
-    labels: { [detection.label]: detection.score },
-    still: { box: detection.box, sincePts: pts },
-  };
-}
-
-function seen(track: Track, detection: Detection, pts: number): Track {
-  const { label, score, box } = detection;
-  return {
-    ...track,
-    motion: correctMotion(track.motion, box),
-    last: detection,
-    lastPts: pts,
-    hits: track.hits + 1,
-    labels: { ...track.labels, [label]: (track.labels[label] ?? 0) + score },
-    still: boxIou(box, track.still.box) >= STILL_IOU ? track.still : { box, sincePts: pts },
-  };
-}
-
-/** Jitter of a box in place stays above this overlap. */
-const STILL_IOU = 0.7;
-
-const isStationary = (track: Track, { stationaryAfterS }: TrackerOptions): boolean =>
-  track.lastPts - track.still.sincePts >= stationaryAfterS;
-
-function patience(track: Track, options: TrackerOptions): number {
-  if (track.number === 0) return options.keepTentativeS;
-  return isStationary(track, options) ? options.keepStationaryS : options.keepLostS;
-}
-
-function instanceOf({ options, idPrefix, pts }: TrackerState, track: Track): Instance {
-  const isSeen = track.lastPts === pts;
-  const state: InstanceState = !isSeen ? 'lost' : isStationary(track, options) ? 'stationary' : 'moving';
-  return {
-    id: `${idPrefix}-${track.number}`,
-    label: labelOf(track),
-    score: track.last.score,
-    box: isSeen ? track.last.box : boxOf(track.motion),
-    ...(isSeen && track.last.mask && { mask: track.last.mask }),
-    state,
-    zones: [],
-    age: pts - track.firstPts,
-    velocity: velocityOf(track.motion),
-  };
-}
-
-const labelOf = ({ labels }: Track): string =>
-  Object.entries(labels).reduce((best, entry) => (entry[1] > best[1] ? entry : best))[0];
-
-/** Intersection over union. */
-function boxIou(a: BoxXyxy, b: BoxXyxy): number {
-  const width = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
-  const height = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
-  if (width <= 0 || height <= 0) return 0;
-  const both = width * height;
-  return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both);
-}

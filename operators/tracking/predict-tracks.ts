@@ -1,0 +1,40 @@
+import type { Affine } from '../geometry/affine.js';
+import { agreedShift } from './camera-shift.js';
+import { type BoxMotion, predictMotion, stayInPlace } from './kalman.js';
+import { type Prediction, predictionOf } from './likeness.js';
+import type { TrackerOptions } from './options.js';
+import { type Sighting, type Track, warpTrack } from './track.js';
+
+/** The doubt about the place of something that stands grows no longer than this. */
+const STANDING_DOUBT_S = 0.5;
+
+/**
+ * Moves all tracks on to the time of a frame, and with the camera.
+ *
+ * @param beforePts  time of the frame before: a track seen earlier than this is lost
+ */
+export function predictTracks(
+  tracks: readonly Track[],
+  beforePts: number,
+  frame: { readonly pts: number; readonly cameraMotion?: Affine },
+  sightings: readonly Sighting[],
+  options: TrackerOptions,
+): Prediction[] {
+  const predict = (track: Track): Prediction => {
+    const isLost = track.lastPts < beforePts;
+    return predictionOf(track, moveOn(track, frame.pts - track.lastPts, isLost, options), frame.pts, isLost);
+  };
+  const given = options.cameraMotion === 'off' ? undefined : frame.cameraMotion;
+  if (given) return tracks.map((track) => predict(warpTrack(track, given, true)));
+  const predictions = tracks.map(predict);
+  const agreed = options.cameraMotion === 'auto' ? agreedShift(predictions, sightings) : undefined;
+  // A guessed shift never moves the place of what stands: guesses add up over hours.
+  return agreed ? tracks.map((track) => predict(warpTrack(track, agreed, false))) : predictions;
+}
+
+/** What stood when it was last seen is expected in its place, however long ago that was. */
+function moveOn({ motion, still }: Track, unseenS: number, isLost: boolean, options: TrackerOptions): BoxMotion {
+  if (!still.isStationary) return predictMotion(motion, unseenS, options);
+  const moved = predictMotion(motion, Math.min(unseenS, STANDING_DOUBT_S), options);
+  return isLost ? stayInPlace(moved, motion) : moved;
+}

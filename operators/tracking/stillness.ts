@@ -1,0 +1,37 @@
+import { boxIou } from '../geometry/box.js';
+import type { BoxXyxy } from '../types.js';
+import type { TrackerOptions } from './options.js';
+
+/** Where a track stands, and since when. */
+export interface Stillness {
+  /** The box it had when it came to stand here; it does not follow, or a creeping object would stand for ever. */
+  readonly box: BoxXyxy;
+  readonly sincePts: number;
+  /** First of the detections in a row that are away from the place; undefined while it is there. */
+  readonly awayPts: number | undefined;
+  readonly isStationary: boolean;
+}
+
+/** Jitter of a box in place stays above this overlap with where it stood. */
+const SAME_PLACE_IOU = 0.7;
+
+export const startStill = (box: BoxXyxy, pts: number): Stillness => ({
+  box,
+  sincePts: pts,
+  awayPts: undefined,
+  isStationary: false,
+});
+
+/**
+ * Judges a new detection. A moving track that is elsewhere starts to count anew at once; a stationary one only after
+ * `leaveAfterS`, because a passer-by in front of it cuts or shifts its box for a moment.
+ */
+export function keepStill(before: Stillness, box: BoxXyxy, pts: number, options: TrackerOptions): Stillness {
+  if (boxIou(box, before.box) >= SAME_PLACE_IOU) {
+    const isStationary = before.isStationary || pts - before.sincePts >= options.stationaryAfterS;
+    return { ...before, awayPts: undefined, isStationary };
+  }
+  const awayPts = before.awayPts ?? pts;
+  const stays = before.isStationary && pts - awayPts <= options.leaveAfterS;
+  return stays ? { ...before, awayPts } : startStill(box, pts);
+}
