@@ -7,6 +7,7 @@ import { keepLabels } from '../operators/keep-labels.js';
 import { type CameraMessage, shareDetector } from '../operators/share-detector.js';
 import { type EpochStream, splitEpochs } from '../operators/split-epochs.js';
 import { trackInstances } from '../operators/track-instances.js';
+import { TRACKER_DEFAULTS } from '../operators/tracking/step-tracker.js';
 import type { TrackEvent, TrackedFrame } from '../operators/types.js';
 import { findZones } from '../operators/zones/find-zones.js';
 import type { Detector } from './inference/pool.js';
@@ -68,6 +69,11 @@ export function runGraph({
       keepLabels(new Set(Object.keys(config.labels))),
       trackInstances({
         highScore: tracker.highScore,
+        // A user's high limit lifts the next one with it: they must rise in this order.
+        sureScore: Math.max(TRACKER_DEFAULTS.sureScore, (1 + tracker.highScore) / 2),
+        lowScore: Math.min(TRACKER_DEFAULTS.lowScore, tracker.highScore),
+        // What was detected in a frame is drawn and published as it was detected.
+        smoothing: 0,
         newScore: tracker.newScore,
         keepLostS: tracker.keepLost,
         maxGapS: tracker.maxGap,

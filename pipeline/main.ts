@@ -10,6 +10,7 @@ import { evalCommand } from './commands/eval.js';
 import { modelCommand } from './commands/model.js';
 import { runCommand } from './commands/run.js';
 import { schemaCommand } from './commands/schema.js';
+import { trackCommand } from './commands/track.js';
 import { VERSION } from './version.js';
 
 /** The command line: exit code 0 done, 1 failed while running, 2 the user's input is at fault. */
@@ -23,6 +24,7 @@ for (const command of [
   runCommand(),
   detectCommand(),
   clipCommand(),
+  trackCommand(),
   evalCommand(),
   modelCommand(),
   configCommand(),

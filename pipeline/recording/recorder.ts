@@ -59,7 +59,7 @@ export interface Recorder {
 }
 
 /** Clips in the queue from which on new ones are made without rendering, and from which on none are taken. */
-const BUSY = 100;
+const BUSY = 20;
 const FULL = 200;
 const RETENTION_EVERY_MS = 60_000;
 /** Events whose clip can still be asked for. */
