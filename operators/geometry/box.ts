@@ -17,11 +17,16 @@ export const boxScale = (box: BoxXyxy): number => Math.max(box[2] - box[0], box[
 
 /** The part inside the frame; undefined when nothing (or no more than an edge) lies inside. */
 export function clipBox(box: BoxXyxy, { width, height }: Size): BoxXyxy | undefined {
+  return clipToBox(box, [0, 0, width, height]);
+}
+
+/** What two boxes share; undefined when they do not overlap. */
+export function clipToBox(box: BoxXyxy, other: BoxXyxy): BoxXyxy | undefined {
   const clipped: BoxXyxy = [
-    Math.max(0, box[0]),
-    Math.max(0, box[1]),
-    Math.min(width, box[2]),
-    Math.min(height, box[3]),
+    Math.max(other[0], box[0]),
+    Math.max(other[1], box[1]),
+    Math.min(other[2], box[2]),
+    Math.min(other[3], box[3]),
   ];
   return clipped[2] > clipped[0] && clipped[3] > clipped[1] ? clipped : undefined;
 }

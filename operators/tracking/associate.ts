@@ -12,8 +12,8 @@ export interface Association {
 }
 
 /**
- * Two-stage association (Zhang et al., ByteTrack): confirmed tracks take detections of high score; those of them that were
- * there a frame ago and are left take low ones; what is left of the high ones goes to the unconfirmed tracks.
+ * Two-stage association (Zhang et al., ByteTrack): confirmed tracks take detections of high score; those of them that are left
+ * and were there a frame ago, or stand, take low ones; what is left of the high ones goes to the unconfirmed tracks.
  */
 export function associate(
   predictions: readonly Prediction[],
@@ -30,9 +30,9 @@ export function associate(
 
   pair(confirmed, columns.filter(isHigh), highGate);
   pair(
-    confirmed.filter((row) => detectionOf[row] === -1 && !predictions[row]!.isLost),
+    confirmed.filter((row) => detectionOf[row] === -1 && mayBeDim(predictions[row]!)),
     columns.filter((column) => !isHigh(column)),
-    () => options.minLikenessLow,
+    ({ isLost }) => (isLost ? Math.max(PLACE, options.minLikenessLow) : options.minLikenessLow),
   );
   const tentative = all.filter((row) => predictions[row]!.track.number === 0);
   pair(
@@ -70,6 +70,9 @@ export function associate(
     });
   }
 }
+
+/** Low scores carry on what was just there, and what stands: a parked car at dusk is dim for hours. */
+const mayBeDim = ({ isLost, track }: Prediction): boolean => !isLost || track.still.isStationary;
 
 const DOUBT = 0.15;
 const LOST_DOUBT = 0.5;

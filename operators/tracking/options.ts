@@ -37,7 +37,7 @@ export interface TrackerOptions {
   readonly stationaryAfterS: number;
   /** A stationary track that is away from its place for longer than this moves again. */
   readonly leaveAfterS: number;
-  /** A stationary track may be missed for half the time it has stood, but not longer than this. */
+  /** A stationary track may be missed for as long as it has stood, but not longer than this. */
   readonly keepStationaryS: number;
 
   /** Detections of one object twice (same or easily confused class) overlap at least this much; the lower score goes. */
@@ -84,7 +84,7 @@ export const TRACKER_DEFAULTS: TrackerOptions = {
   sureScore: 0.7,
   lowScore: 0.1,
   newScore: 0.5,
-  minLikeness: 0.2,
+  minLikeness: 0.22,
   minLikenessLow: 0.38,
   confirmHits: 2,
   confirmEvidence: 0.8,
@@ -93,7 +93,7 @@ export const TRACKER_DEFAULTS: TrackerOptions = {
   keepTentativeS: 0.2,
   keepLostS: 2,
   maxGapS: 5,
-  stationaryAfterS: 5,
+  stationaryAfterS: 10,
   leaveAfterS: 1,
   keepStationaryS: 600,
   duplicateIou: 0.85,

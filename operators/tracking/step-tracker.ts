@@ -141,7 +141,7 @@ function patienceOf(track: Track, options: TrackerOptions): number {
   const lived = track.lastPts - track.firstPts + keepTentativeS;
   if (!track.still.isStationary) return Math.min(keepLostS, lived) + slack;
   const stood = track.lastPts - track.still.sincePts;
-  return Math.max(keepLostS, Math.min(keepStationaryS, stood / 2)) + slack;
+  return Math.max(keepLostS, Math.min(keepStationaryS, stood)) + slack;
 }
 
 const endAll = (state: TrackerState, reason: TrackEndReason): EndedTrack[] =>

@@ -1,4 +1,4 @@
-import { boxIou } from '../geometry/box.js';
+import { boxArea, boxIou, clipToBox } from '../geometry/box.js';
 import type { BoxXyxy } from '../types.js';
 import type { TrackerOptions } from './options.js';
 
@@ -14,6 +14,8 @@ export interface Stillness {
 
 /** Jitter of a box in place stays above this overlap with where it stood. */
 const SAME_PLACE_IOU = 0.7;
+/** A smaller box with this share inside where the object stands is the same object, cut by something before it. */
+const INSIDE_SHARE = 0.85;
 
 export const startStill = (box: BoxXyxy, pts: number): Stillness => ({
   box,
@@ -27,11 +29,18 @@ export const startStill = (box: BoxXyxy, pts: number): Stillness => ({
  * `leaveAfterS`, because a passer-by in front of it cuts or shifts its box for a moment.
  */
 export function keepStill(before: Stillness, box: BoxXyxy, pts: number, options: TrackerOptions): Stillness {
-  if (boxIou(box, before.box) >= SAME_PLACE_IOU) {
+  if (boxIou(box, before.box) >= SAME_PLACE_IOU || isCut(before, box)) {
     const isStationary = before.isStationary || pts - before.sincePts >= options.stationaryAfterS;
     return { ...before, awayPts: undefined, isStationary };
   }
   const awayPts = before.awayPts ?? pts;
   const stays = before.isStationary && pts - awayPts <= options.leaveAfterS;
   return stays ? { ...before, awayPts } : startStill(box, pts);
+}
+
+/** True when a standing object is seen in part only: its box then says nothing about movement. */
+export function isCut({ box: place, isStationary }: Stillness, box: BoxXyxy): boolean {
+  if (!isStationary || boxIou(box, place) >= SAME_PLACE_IOU) return false;
+  const inside = clipToBox(box, place);
+  return inside !== undefined && boxArea(inside) >= INSIDE_SHARE * boxArea(box);
 }

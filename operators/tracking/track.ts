@@ -1,9 +1,9 @@
 import { type Affine, warpBox, warpPoint } from '../geometry/affine.js';
 import { type MaskSpans, maskSpans } from '../masks/spans.js';
 import type { BoxXyxy, Detection } from '../types.js';
-import { type BoxMotion, correctMotion, predictMotion, startMotion, warpMotion } from './kalman.js';
+import { type BoxMotion, boxOf, correctMotion, predictMotion, startMotion, warpMotion } from './kalman.js';
 import type { TrackerOptions } from './options.js';
-import { keepStill, type Stillness, startStill } from './stillness.js';
+import { isCut, keepStill, type Stillness, startStill } from './stillness.js';
 
 /** One object over time. Never written after it was made. */
 export interface Track {
@@ -88,7 +88,7 @@ export function seeTrack(
   return {
     serial: track.serial,
     number: track.number,
-    motion: replay(track, detection, pts, stepS, options) ?? correctMotion(predicted, box, score, options),
+    motion: moveTo(track, detection, predicted, pts, stepS, options),
     last: detection,
     firstPts: track.firstPts,
     lastPts: pts,
@@ -123,6 +123,21 @@ export function directionOf({ path }: Track): readonly [number, number] | undefi
   const last = path[path.length - 1]!;
   const length = Math.hypot(last.x - first.x, last.y - first.y);
   return length > 0 ? [(last.x - first.x) / length, (last.y - first.y) / length] : undefined;
+}
+
+function moveTo(
+  track: Track,
+  detection: Detection,
+  predicted: BoxMotion,
+  pts: number,
+  stepS: number,
+  options: TrackerOptions,
+): BoxMotion {
+  // A passer-by who covers half of a parked car does not push it: it is confirmed where it stands.
+  if (isCut(track.still, detection.box)) return correctMotion(predicted, boxOf(predicted), detection.score, options);
+  return (
+    replay(track, detection, pts, stepS, options) ?? correctMotion(predicted, detection.box, detection.score, options)
+  );
 }
 
 /** Longest absence that is replayed in single steps. */

@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import type { BoxXyxy, Detection } from '../../../operators/types.js';
+import { parkedCar } from './parked-car.js';
+import { at, frames, idsOf, run, seeded } from './scene.js';
+
+const car = (x: number, more: Partial<Detection> = {}): Detection =>
+  at(x, 400, { label: 'car', size: [160, 90], ...more });
+
+describe('stationary objects', () => {
+  it('a track that stays in place is stationary after ten seconds, jitter or not, and moving again when it leaves', () => {
+    const random = seeded(2);
+    const scene = frames(300, (index) => {
+      const x = index < 50 ? 200 + 8 * index : index < 250 ? 600 : 600 + 6 * (index - 250);
+      return [car(x + 8 * (random() - 0.5))];
+    });
+    const result = run(scene, {}, { fps: 10 });
+    const states = result.steps.map(({ instances }) => instances[0]?.state);
+    expect(states[45]).toBe('moving');
+    expect(states.indexOf('stationary')).toBeGreaterThan(140);
+    expect(states.indexOf('stationary')).toBeLessThan(160);
+    expect(states[249]).toBe('stationary');
+    expect(states[280]).toBe('moving');
+    expect(idsOf(result)).toEqual(['cam-x-1']);
+  });
+
+  it('is kept through misses for as long as it stood', () => {
+    const scene = frames(5 * 100, (index) => (index >= 200 && index < 450 ? [] : [car(600)]));
+    // Stood 40 s, missed for 50: too long. Missed for 15 s: kept.
+    expect(idsOf(run(scene, {}, { fps: 5 }))).toEqual(['cam-x-1', 'cam-x-2']);
+    const short = scene.map((detections, index) => (index >= 275 ? [car(600)] : detections));
+    expect(idsOf(run(short, {}, { fps: 5 }))).toEqual(['cam-x-1']);
+  });
+
+  it('while it is missed it is expected in its place, however it jittered', () => {
+    const scene = frames(300, (index) => (index < 150 ? [car(600 + (index === 149 ? 6 : 0))] : []));
+    const { steps } = run(scene, {}, { fps: 5 });
+    const { box, state } = steps[210]!.instances[0]!;
+    expect(state).toBe('lost');
+    expect(Math.abs((box[0] + box[2]) / 2 - 600)).toBeLessThan(6);
+  });
+
+  it('a passer-by of the same class in front of it takes neither its id nor its place', () => {
+    const scene = frames(400, (index) => {
+      const passing = index >= 200 && index < 260 ? 400 + 7 * (index - 200) : undefined;
+      const isHidden = passing !== undefined && Math.abs(passing - 600) < 90;
+      const other = passing === undefined ? [] : [at(passing, 430, { label: 'car', size: [180, 110] })];
+      return isHidden ? other : [car(600), ...other];
+    });
+    const result = run(scene, {}, { fps: 10 });
+    expect(result.seen.at(-1)).toEqual(['cam-x-1']);
+    expect(idsOf(result)).toEqual(['cam-x-1', 'cam-x-2']);
+  });
+
+  it('a box that a passer-by cuts for a moment stays stationary', () => {
+    const scene = frames(200, (index) => {
+      const box: BoxXyxy = index >= 100 && index < 105 ? [520, 355, 600, 445] : [520, 355, 680, 445];
+      return [car(600, { box })];
+    });
+    const states = run(scene, {}, { fps: 5 }).steps.map(({ instances }) => instances[0]?.state);
+    expect(states.slice(60).every((state) => state === 'stationary')).toBe(true);
+  });
+
+  it('a parked car through an hour at 5 fps, with misses, flicker and passers-by: one id, one event', () => {
+    const { carIds, carEvents, maxTracks } = parkedCar({ hours: 1, seed: 21 });
+    expect(carIds.size).toBe(1);
+    expect(carEvents).toBe(1);
+    expect(maxTracks).toBeLessThan(20);
+  });
+});
