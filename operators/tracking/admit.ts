@@ -23,15 +23,30 @@ export function admit(detections: readonly Detection[], source: Size, options: T
   });
   sound.sort((a, b) => compare(a.detection, b.detection));
   const kept: Candidate[] = [];
+  // Boxes of `kept` in one array: nearly all pairs are far apart, which this tells without touching an object.
+  const boxes = new Float64Array(4 * sound.length);
   for (const candidate of sound) {
-    const { label, box } = candidate.detection;
-    const isTwin = kept.some(
-      (better) =>
-        boxIou(better.detection.box, box) >= options.duplicateIou && mayBecome(better.detection.label, label, options),
-    );
-    if (!isTwin) kept.push(candidate);
+    if (isTwin(candidate.detection, kept, boxes, options)) continue;
+    boxes.set(candidate.detection.box, 4 * kept.length);
+    kept.push(candidate);
   }
   return kept;
+}
+
+/** True when a better detection of what may be the same class lies on the same place. */
+function isTwin(
+  { label, box }: Detection,
+  better: readonly Candidate[],
+  boxes: Float64Array,
+  options: TrackerOptions,
+): boolean {
+  const [x1, y1, x2, y2] = box;
+  for (let index = 0, at = 0; index < better.length; index++, at += 4) {
+    if (boxes[at]! >= x2 || boxes[at + 2]! <= x1 || boxes[at + 1]! >= y2 || boxes[at + 3]! <= y1) continue;
+    const { detection } = better[index]!;
+    if (boxIou(detection.box, box) >= options.duplicateIou && mayBecome(detection.label, label, options)) return true;
+  }
+  return false;
 }
 
 function isInFrame([x1, y1, x2, y2]: BoxXyxy, { width, height }: Size): boolean {

@@ -1,3 +1,4 @@
+import { firstReaching, indexBoxes } from '../geometry/box-index.js';
 import { assign } from './assignment.js';
 import { likeness, maskLikeness, type Prediction, support, withMask } from './likeness.js';
 import { mayBecome, type TrackerOptions } from './options.js';
@@ -77,6 +78,8 @@ const mayBeDim = ({ isLost, track }: Prediction): boolean => !isLost || track.st
 const DOUBT = 0.15;
 const LOST_DOUBT = 0.5;
 const PLACE = 0.5;
+/** Weight of a pair just at its gate, with nothing else for or against it. */
+const AT_GATE = 0.01;
 /** Weight of a pair that is allowed although everything beside the overlap speaks against it. */
 const LEAST = 1e-6;
 
@@ -89,38 +92,39 @@ function weigh(
 ): Float64Array {
   const alike = new Float64Array(rows.length * columns.length);
   const choices = new Int32Array(rows.length + columns.length);
-  let at = 0;
-  for (const [row, prediction] of rows.entries()) {
-    for (const [column, sighting] of columns.entries()) {
-      const value = likeness(prediction, sighting.detection.box);
-      if (
-        value > 0 &&
-        value >= gateOf(prediction, sighting) &&
-        mayBecome(prediction.track.label, sighting.detection.label, options)
-      ) {
-        alike[at] = value;
-        choices[row]! += 1;
-        choices[rows.length + column]! += 1;
-      }
-      at++;
+  const pairs: number[] = [];
+  const gates: number[] = [];
+  const index = indexBoxes(columns.map(({ detection }) => detection.box));
+  for (let row = 0; row < rows.length; row++) {
+    const prediction = rows[row]!;
+    const { box, buffer } = prediction;
+    const grow = buffer * (box[2] - box[0]);
+    const end = box[2] + grow + buffer * index.widest;
+    for (let place = firstReaching(index, box[0] - grow, buffer); index.boxes[4 * place]! < end; place++) {
+      const value = likeness(prediction, index.boxes, 4 * place);
+      if (value === 0) continue;
+      const column = index.order[place]!;
+      const sighting = columns[column]!;
+      const gate = gateOf(prediction, sighting);
+      if (value < gate) continue;
+      if (!mayBecome(prediction.track.label, sighting.detection.label, options)) continue;
+      const at = row * columns.length + column;
+      alike[at] = value;
+      choices[row]! += 1;
+      choices[rows.length + column]! += 1;
+      pairs.push(at);
+      gates.push(gate);
     }
   }
-  at = 0;
-  for (const [row, prediction] of rows.entries()) {
-    for (const [column, sighting] of columns.entries()) {
-      const value = alike[at]!;
-      if (value > 0) {
-        // Masks cost time, so they are compared only where boxes leave a choice.
-        const isOpen = options.maskCue && (choices[row]! > 1 || choices[rows.length + column]! > 1);
-        const masks = isOpen ? maskLikeness(prediction, sighting, options) : undefined;
-        const both = masks === undefined ? value : withMask(value, masks);
-        alike[at] = Math.max(
-          LEAST,
-          both - gateOf(prediction, sighting) + support(prediction, sighting, options) + 0.01,
-        );
-      }
-      at++;
-    }
+  for (const [nth, at] of pairs.entries()) {
+    const column = at % columns.length;
+    const row = (at - column) / columns.length;
+    const [prediction, sighting, boxLikeness] = [rows[row]!, columns[column]!, alike[at]!];
+    // Masks cost time, so they are compared only where boxes leave a choice.
+    const isOpen = options.maskCue && (choices[row]! > 1 || choices[rows.length + column]! > 1);
+    const masks = isOpen ? maskLikeness(prediction, sighting, options) : undefined;
+    const both = masks === undefined ? boxLikeness : withMask(boxLikeness, masks);
+    alike[at] = Math.max(LEAST, both - gates[nth]! + support(prediction, sighting, options) + AT_GATE);
   }
   return alike;
 }

@@ -1,5 +1,4 @@
-import { type Affine, shiftBy } from '../geometry/affine.js';
-import { boxIou } from '../geometry/box.js';
+import { type BoxIndex, firstReaching, indexBoxes } from '../geometry/box-index.js';
 import type { BoxXyxy } from '../types.js';
 import type { Prediction } from './likeness.js';
 import type { Sighting } from './track.js';
@@ -9,28 +8,25 @@ const LEAST_TRACKS = 5;
 const LEAST_HITS = 3;
 const LEAST_OVERLAP = 0.3;
 const WIDEN = 0.3;
+/** Where the tracks disagree by more than six times what they move together, it is chance. */
+const LEAST_TRUST = 0.15;
 
 /**
  * A shift of the camera as the boxes see it: the median by which detections lie beside the predictions that they overlap
  * best, taken back to the degree to which the tracks disagree. Where nobody moves the camera it is next to nothing, for
  * predictions err in all directions.
  *
- * @returns undefined when fewer than five tracks can tell
+ * @returns `[dx, dy]` in pixels; undefined when fewer than five tracks can tell, or they do not agree
  */
-export function agreedShift(predictions: readonly Prediction[], sightings: readonly Sighting[]): Affine | undefined {
+export function agreedShift(
+  predictions: readonly Prediction[],
+  sightings: readonly Sighting[],
+): readonly [number, number] | undefined {
+  const index = indexBoxes(sightings.map(({ detection }) => widened(detection.box)));
   const [dx, dy]: [number[], number[]] = [[], []];
   for (const { track, box, isLost } of predictions) {
     if (isLost || track.hits < LEAST_HITS) continue;
-    let best: BoxXyxy | undefined;
-    let most = LEAST_OVERLAP;
-    const wide = widen(box);
-    for (const { detection } of sightings) {
-      const overlap = boxIou(wide, widen(detection.box));
-      if (overlap > most) {
-        most = overlap;
-        best = detection.box;
-      }
-    }
+    const best = sightings[mostOverlapping(box, index)]?.detection.box;
     if (!best) continue;
     dx.push((best[0] + best[2] - box[0] - box[2]) / 2);
     dy.push((best[1] + best[3] - box[1] - box[3]) / 2);
@@ -40,16 +36,41 @@ export function agreedShift(predictions: readonly Prediction[], sightings: reado
   const y = middle(dy);
   const spread = middle(dx.map((value) => Math.abs(value - x))) + middle(dy.map((value) => Math.abs(value - y)));
   const length = Math.abs(x) + Math.abs(y);
-  if (length === 0) return undefined;
   const trust = length / (length + spread);
-  return shiftBy(trust * x, trust * y);
+  // Also when both are 0.
+  if (!(trust > LEAST_TRUST)) return undefined;
+  return [trust * x, trust * y];
 }
 
-function widen([x1, y1, x2, y2]: BoxXyxy): BoxXyxy {
-  const width = WIDEN * (x2 - x1);
-  const height = WIDEN * (y2 - y1);
-  return [x1 - width, y1 - height, x2 + width, y2 + height];
+/** Index of the detection that, both widened, overlaps the box most, or −1. */
+function mostOverlapping(box: BoxXyxy, index: BoxIndex): number {
+  const { boxes, order } = index;
+  const [x1, y1, x2, y2] = widened(box);
+  const area = (x2 - x1) * (y2 - y1);
+  let best = -1;
+  let most = LEAST_OVERLAP;
+  for (let place = firstReaching(index, x1); boxes[4 * place]! < x2; place++) {
+    const at = 4 * place;
+    const width = Math.min(x2, boxes[at + 2]!) - Math.max(x1, boxes[at]!);
+    if (width <= 0) continue;
+    const height = Math.min(y2, boxes[at + 3]!) - Math.max(y1, boxes[at + 1]!);
+    if (height <= 0) continue;
+    const both = width * height;
+    const other = (boxes[at + 2]! - boxes[at]!) * (boxes[at + 3]! - boxes[at + 1]!);
+    const overlap = both / (area + other - both);
+    if (overlap > most) {
+      most = overlap;
+      best = order[place]!;
+    }
+  }
+  return best;
+}
+
+function widened([x1, y1, x2, y2]: BoxXyxy): BoxXyxy {
+  const growX = WIDEN * (x2 - x1);
+  const growY = WIDEN * (y2 - y1);
+  return [x1 - growX, y1 - growY, x2 + growX, y2 + growY];
 }
 
 /** Upper of the two middle values for an even count. */
-const middle = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
+const middle = (values: readonly number[]): number => Float64Array.from(values).sort()[values.length >> 1]!;

@@ -9,8 +9,9 @@ import type { TrackerOptions } from './options.js';
  * frame rate and any gap is one step. Noise goes with the box's longer side.
  *
  * `[value, rate, P00, P01, P11]` for x, y, width, height: 20 numbers. Never written after it was returned.
+ * A plain array, for V8 keeps typed arrays of this size outside its heap, where making one costs ten times as much.
  */
-export type BoxMotion = Float64Array;
+export type BoxMotion = readonly number[];
 
 type Noise = Pick<TrackerOptions, 'measureNoise' | 'walkNoise' | 'accelerationNoise' | 'sizeNoise' | 'firstRate'>;
 
@@ -24,13 +25,11 @@ const SIZE_FIRST_RATE = 0.3;
 
 /** Motion of a box seen for the first time: at rest, with great doubt about it. */
 export function startMotion(box: BoxXyxy, { measureNoise, firstRate }: Noise): BoxMotion {
-  const motion = new Float64Array(4 * AXIS);
+  const motion: number[] = [];
   const scale = atLeastOne(boxScale(box));
   for (let axis = 0; axis < 4; axis++) {
-    const at = axis * AXIS;
-    motion[at] = measured(box, axis);
-    motion[at + 2] = (measureNoise * scale) ** 2;
-    motion[at + 4] = (firstRate * scale * (axis < 2 ? 1 : SIZE_FIRST_RATE)) ** 2;
+    const rate = firstRate * scale * (axis < 2 ? 1 : SIZE_FIRST_RATE);
+    motion.push(measured(box, axis), 0, (measureNoise * scale) ** 2, 0, rate ** 2);
   }
   return motion;
 }
@@ -40,13 +39,15 @@ export function predictMotion(before: BoxMotion, dtS: number, noise: Noise): Box
   const motion = before.slice();
   const scale = motionScale(before);
   const walk = (noise.walkNoise * scale) ** 2 * dtS;
+  const place = (noise.accelerationNoise * scale) ** 2;
+  const size = (noise.sizeNoise * scale) ** 2;
   for (let at = 0; at < motion.length; at += AXIS) {
-    const q = ((at < WIDTH ? noise.accelerationNoise : noise.sizeNoise) * scale) ** 2;
+    const q = at < WIDTH ? place : size;
     const p01 = motion[at + 3]!;
     const p11 = motion[at + 4]!;
     motion[at]! += motion[at + 1]! * dtS;
-    motion[at + 2]! += dtS * (2 * p01 + dtS * p11) + (q * dtS ** 3) / 3 + walk;
-    motion[at + 3] = p01 + dtS * p11 + (q * dtS ** 2) / 2;
+    motion[at + 2]! += dtS * (2 * p01 + dtS * p11) + (q * dtS * dtS * dtS) / 3 + walk;
+    motion[at + 3] = p01 + dtS * p11 + (q * dtS * dtS) / 2;
     motion[at + 4] = p11 + q * dtS;
   }
   // A shrinking box must not turn inside out.
@@ -78,6 +79,14 @@ export function correctMotion(before: BoxMotion, box: BoxXyxy, score: number, { 
 export function stayInPlace(moved: BoxMotion, before: BoxMotion): BoxMotion {
   const motion = moved.slice();
   for (let at = 0; at < motion.length; at += AXIS) motion[at] = before[at]!;
+  return motion;
+}
+
+/** The same motion elsewhere. */
+export function shiftMotion(before: BoxMotion, dx: number, dy: number): BoxMotion {
+  const motion = before.slice();
+  motion[0]! += dx;
+  motion[AXIS]! += dy;
   return motion;
 }
 

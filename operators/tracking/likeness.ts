@@ -1,9 +1,9 @@
-import { boxScale } from '../geometry/box.js';
+import { boxScale, moveBox } from '../geometry/box.js';
 import { type MaskSpans, spansIou } from '../masks/spans.js';
 import type { BoxXyxy } from '../types.js';
-import { type BoxMotion, boxOf, doubtOf } from './kalman.js';
+import { type BoxMotion, boxOf, doubtOf, shiftMotion } from './kalman.js';
 import type { TrackerOptions } from './options.js';
-import { directionOf, type Sighting, type Track } from './track.js';
+import { directionOf, type Sighting, shiftTrack, type Track } from './track.js';
 
 /** A track moved on to the time of a frame, with all that comparing it needs. */
 export interface Prediction {
@@ -37,23 +37,41 @@ export function predictionOf(track: Track, motion: BoxMotion, pts: number, isLos
   };
 }
 
+/** The prediction, and its track, as a camera sees it that moved by so much. */
+export function shiftPrediction(prediction: Prediction, dx: number, dy: number): Prediction {
+  return {
+    ...prediction,
+    track: shiftTrack(prediction.track, dx, dy),
+    motion: shiftMotion(prediction.motion, dx, dy),
+    box: moveBox(prediction.box, dx, dy),
+  };
+}
+
 /**
  * How alike a predicted box and a detection are, 0…1: the overlap of both boxes widened by the doubt about the
  * prediction (Yang et al., C-BIoU, but wider only where the filter is unsure, so that a low frame rate gets what it needs
  * and a high one no confusion), times the ratio of heights (after Yang et al., Hybrid-SORT: people differ in height
  * on the picture with their distance, and a cut box has another height).
+ *
+ * @param boxes  `[n, 4]` detections
+ * @param at     where the detection begins in it
  */
-export function likeness({ box: a, buffer }: Prediction, b: BoxXyxy): number {
-  const widthA = a[2] - a[0];
-  const heightA = a[3] - a[1];
-  const widthB = b[2] - b[0];
-  const heightB = b[3] - b[1];
-  const width =
-    Math.min(a[2] + buffer * widthA, b[2] + buffer * widthB) - Math.max(a[0] - buffer * widthA, b[0] - buffer * widthB);
+export function likeness({ box, buffer }: Prediction, boxes: Float64Array, at: number): number {
+  const b0 = boxes[at]!;
+  const b2 = boxes[at + 2]!;
+  const widthA = box[2] - box[0];
+  const widthB = b2 - b0;
+  const growX = buffer * widthA;
+  const growXB = buffer * widthB;
+  const width = Math.min(box[2] + growX, b2 + growXB) - Math.max(box[0] - growX, b0 - growXB);
   if (width <= 0) return 0;
-  const height =
-    Math.min(a[3] + buffer * heightA, b[3] + buffer * heightB) -
-    Math.max(a[1] - buffer * heightA, b[1] - buffer * heightB);
+  const b1 = boxes[at + 1]!;
+  const b3 = boxes[at + 3]!;
+  const heightA = box[3] - box[1];
+  const heightB = b3 - b1;
+  const growY = buffer * heightA;
+  const growYB = buffer * heightB;
+  const height = Math.min(box[3] + growY, b3 + growYB) - Math.max(box[1] - growY, b1 - growYB);
   if (height <= 0) return 0;
   const both = width * height;
   const overlap = both / ((widthA * heightA + widthB * heightB) * (1 + 2 * buffer) ** 2 - both);

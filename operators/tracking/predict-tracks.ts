@@ -1,7 +1,7 @@
 import type { Affine } from '../geometry/affine.js';
 import { agreedShift } from './camera-shift.js';
 import { type BoxMotion, predictMotion, stayInPlace } from './kalman.js';
-import { type Prediction, predictionOf } from './likeness.js';
+import { type Prediction, predictionOf, shiftPrediction } from './likeness.js';
 import type { TrackerOptions } from './options.js';
 import { type Sighting, type Track, warpTrack } from './track.js';
 
@@ -25,11 +25,10 @@ export function predictTracks(
     return predictionOf(track, moveOn(track, frame.pts - track.lastPts, isLost, options), frame.pts, isLost);
   };
   const given = options.cameraMotion === 'off' ? undefined : frame.cameraMotion;
-  if (given) return tracks.map((track) => predict(warpTrack(track, given, true)));
+  if (given) return tracks.map((track) => predict(warpTrack(track, given)));
   const predictions = tracks.map(predict);
   const agreed = options.cameraMotion === 'auto' ? agreedShift(predictions, sightings) : undefined;
-  // A guessed shift never moves the place of what stands: guesses add up over hours.
-  return agreed ? tracks.map((track) => predict(warpTrack(track, agreed, false))) : predictions;
+  return agreed ? predictions.map((prediction) => shiftPrediction(prediction, ...agreed)) : predictions;
 }
 
 /** What stood when it was last seen is expected in its place, however long ago that was. */

@@ -31,7 +31,8 @@ export const startStill = (box: BoxXyxy, pts: number): Stillness => ({
 export function keepStill(before: Stillness, box: BoxXyxy, pts: number, options: TrackerOptions): Stillness {
   if (boxIou(box, before.box) >= SAME_PLACE_IOU || isCut(before, box)) {
     const isStationary = before.isStationary || pts - before.sincePts >= options.stationaryAfterS;
-    return { ...before, awayPts: undefined, isStationary };
+    if (before.awayPts === undefined && isStationary === before.isStationary) return before;
+    return { box: before.box, sincePts: before.sincePts, awayPts: undefined, isStationary };
   }
   const awayPts = before.awayPts ?? pts;
   const stays = before.isStationary && pts - awayPts <= options.leaveAfterS;

@@ -1,7 +1,8 @@
 import { type Affine, warpBox, warpPoint } from '../geometry/affine.js';
+import { moveBox } from '../geometry/box.js';
 import { type MaskSpans, maskSpans } from '../masks/spans.js';
 import type { BoxXyxy, Detection } from '../types.js';
-import { type BoxMotion, boxOf, correctMotion, predictMotion, startMotion, warpMotion } from './kalman.js';
+import { type BoxMotion, boxOf, correctMotion, predictMotion, shiftMotion, startMotion, warpMotion } from './kalman.js';
 import type { TrackerOptions } from './options.js';
 import { isCut, keepStill, type Stillness, startStill } from './stillness.js';
 
@@ -84,7 +85,6 @@ export function seeTrack(
 ): Track {
   const { label, score, box } = detection;
   const votes = vote(track, label, score, pts, options);
-  const best = Object.entries(votes).reduce((most, one) => (one[1] > most[1] ? one : most))[0];
   return {
     serial: track.serial,
     number: track.number,
@@ -95,7 +95,7 @@ export function seeTrack(
     hits: track.hits + 1,
     evidence: track.evidence + score - options.doubtScore,
     votes,
-    label: best,
+    label: mostVoted(votes, label),
     still: keepStill(track.still, box, pts, options),
     path: walk(track.path, pathPoint(box, pts), options.directionS),
     spans,
@@ -104,16 +104,26 @@ export function seeTrack(
 }
 
 /** The track as a moved camera would have seen it. */
-export function warpTrack(track: Track, affine: Affine, withPlace: boolean): Track {
+export function warpTrack(track: Track, affine: Affine): Track {
   return {
     ...track,
     motion: warpMotion(track.motion, affine),
     last: { ...track.last, box: warpBox(affine, track.last.box) },
-    still: withPlace ? { ...track.still, box: warpBox(affine, track.still.box) } : track.still,
+    still: { ...track.still, box: warpBox(affine, track.still.box) },
     path: track.path.map(({ pts, x, y }) => {
       const [warpedX, warpedY] = warpPoint(affine, x, y);
       return { pts, x: warpedX, y: warpedY };
     }),
+  };
+}
+
+/** The track moved aside, but for the place where it stands: guessed shifts add up over hours. */
+export function shiftTrack(track: Track, dx: number, dy: number): Track {
+  return {
+    ...track,
+    motion: shiftMotion(track.motion, dx, dy),
+    last: { ...track.last, box: moveBox(track.last.box, dx, dy) },
+    path: track.path.map(({ pts, x, y }) => ({ pts, x: x + dx, y: y + dy })),
   };
 }
 
@@ -170,9 +180,15 @@ function replay(
 function vote({ votes, lastPts }: Track, label: string, score: number, pts: number, { labelMemoryS }: TrackerOptions) {
   const fade = Math.exp(-(pts - lastPts) / labelMemoryS);
   const next: Record<string, number> = {};
-  for (const [one, votesOfOne] of Object.entries(votes)) next[one] = votesOfOne * fade;
+  for (const one in votes) next[one] = votes[one]! * fade;
   next[label] = (next[label] ?? 0) + score;
   return next;
+}
+
+function mostVoted(votes: Readonly<Record<string, number>>, among: string): string {
+  let best = among;
+  for (const one in votes) if (votes[one]! > votes[best]!) best = one;
+  return best;
 }
 
 const pathPoint = (box: BoxXyxy, pts: number): PathPoint => ({
