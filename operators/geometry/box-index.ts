@@ -3,16 +3,15 @@ import type { BoxXyxy } from '../types.js';
 /** Boxes sorted by their left side, to look at those near a place only. */
 export interface BoxIndex {
   /** For each place in `boxes` the index of the box in the list that was given. */
-  readonly order: Int32Array;
+  readonly order: readonly number[];
   /** `[n, 4]`, ascending by left side. */
   readonly boxes: Float64Array;
   readonly widest: number;
 }
 
 export function indexBoxes(list: readonly BoxXyxy[]): BoxIndex {
-  const order = new Int32Array(list.length);
-  for (let index = 0; index < order.length; index++) order[index] = index;
-  order.sort((a, b) => list[a]![0] - list[b]![0]);
+  const lefts = Float64Array.from(list, (box) => box[0]);
+  const order = list.map((_, index) => index).sort((a, b) => lefts[a]! - lefts[b]!);
   const boxes = new Float64Array(4 * list.length);
   let widest = 0;
   for (let place = 0; place < order.length; place++) {

@@ -1,4 +1,5 @@
 import { boxIou } from '../geometry/box.js';
+import { indexBoxes } from '../geometry/box-index.js';
 import type { BoxXyxy, Detection, Size } from '../types.js';
 import { mayBecome, type TrackerOptions } from './options.js';
 
@@ -22,31 +23,27 @@ export function admit(detections: readonly Detection[], source: Size, options: T
     sound.push({ detection: detection.score > 1 ? { ...detection, score: 1 } : detection, index });
   });
   sound.sort((a, b) => compare(a.detection, b.detection));
-  const kept: Candidate[] = [];
-  // Boxes of `kept` in one array: nearly all pairs are far apart, which this tells without touching an object.
-  const boxes = new Float64Array(4 * sound.length);
-  for (const candidate of sound) {
-    if (isTwin(candidate.detection, kept, boxes, options)) continue;
-    boxes.set(candidate.detection.box, 4 * kept.length);
-    kept.push(candidate);
-  }
-  return kept;
+  return withoutTwins(sound, options);
 }
 
-/** True when a better detection of what may be the same class lies on the same place. */
-function isTwin(
-  { label, box }: Detection,
-  better: readonly Candidate[],
-  boxes: Float64Array,
-  options: TrackerOptions,
-): boolean {
-  const [x1, y1, x2, y2] = box;
-  for (let index = 0, at = 0; index < better.length; index++, at += 4) {
-    if (boxes[at]! >= x2 || boxes[at + 2]! <= x1 || boxes[at + 1]! >= y2 || boxes[at + 3]! <= y1) continue;
-    const { detection } = better[index]!;
-    if (boxIou(detection.box, box) >= options.duplicateIou && mayBecome(detection.label, label, options)) return true;
+/** Leaves out what lies on the place of a better one (`sound` is best first) and may be of the same class. */
+function withoutTwins(sound: readonly Candidate[], options: TrackerOptions): Candidate[] {
+  const { boxes, order } = indexBoxes(sound.map(({ detection }) => detection.box));
+  const isOut = new Uint8Array(sound.length);
+  // Of two twins the left side of one lies inside the other.
+  for (let place = 0; place < order.length; place++) {
+    const at = 4 * place;
+    const first = order[place]!;
+    for (let next = place + 1; next < order.length && boxes[4 * next]! < boxes[at + 2]!; next++) {
+      if (boxes[4 * next + 1]! >= boxes[at + 3]! || boxes[4 * next + 3]! <= boxes[at + 1]!) continue;
+      const second = order[next]!;
+      const a = sound[first]!.detection;
+      const b = sound[second]!.detection;
+      if (boxIou(a.box, b.box) < options.duplicateIou || !mayBecome(a.label, b.label, options)) continue;
+      isOut[Math.max(first, second)] = 1;
+    }
   }
-  return false;
+  return sound.filter((_, index) => isOut[index] === 0);
 }
 
 function isInFrame([x1, y1, x2, y2]: BoxXyxy, { width, height }: Size): boolean {

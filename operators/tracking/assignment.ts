@@ -4,11 +4,17 @@
  * hold one row and one column) and solves each by shortest augmenting paths (Jonker–Volgenant), O(n³) in its size.
  *
  * @param weight  `[rows, columns]` row-major
+ * @param cells   where `weight` is above 0, if the caller knows
  * @returns       for each row its column, or −1
  */
-export function assign(weight: Float64Array, rows: number, columns: number): Int32Array {
+export function assign(
+  weight: Float64Array,
+  rows: number,
+  columns: number,
+  cells: readonly number[] = positiveCells(weight),
+): Int32Array {
   const result = new Int32Array(rows).fill(-1);
-  const group = joinGroups(weight, rows, columns);
+  const group = joinGroups(cells, rows, columns);
   const members = new Map<number, { rows: number[]; columns: number[] }>();
   for (let node = 0; node < rows + columns; node++) {
     const root = group[node]!;
@@ -28,18 +34,23 @@ export function assign(weight: Float64Array, rows: number, columns: number): Int
   return result;
 }
 
-/** Root of each node (rows first, then columns) in the graph whose edges are the positive weights. */
-function joinGroups(weight: Float64Array, rows: number, columns: number): Int32Array {
+function positiveCells(weight: Float64Array): number[] {
+  const cells: number[] = [];
+  for (let at = 0; at < weight.length; at++) if (weight[at]! > 0) cells.push(at);
+  return cells;
+}
+
+/** Root of each node (rows first, then columns) in the graph whose edges are the cells. */
+function joinGroups(cells: readonly number[], rows: number, columns: number): Int32Array {
   const parent = new Int32Array(rows + columns);
   for (let node = 0; node < parent.length; node++) parent[node] = node;
   const find = (node: number): number => {
     while (parent[node] !== node) node = parent[node] = parent[parent[node]!]!;
     return node;
   };
-  for (let row = 0, at = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++, at++) {
-      if (weight[at]! > 0) parent[find(rows + column)] = find(row);
-    }
+  for (const at of cells) {
+    const column = at % columns;
+    parent[find(rows + column)] = find((at - column) / columns);
   }
   for (let node = 0; node < parent.length; node++) parent[node] = find(node);
   return parent;

@@ -1,4 +1,4 @@
-import { firstReaching, indexBoxes } from '../geometry/box-index.js';
+import { type BoxIndex, firstReaching } from '../geometry/box-index.js';
 import { assign } from './assignment.js';
 import { likeness, maskLikeness, type Prediction, support, withMask } from './likeness.js';
 import { mayBecome, type TrackerOptions } from './options.js';
@@ -15,19 +15,22 @@ export interface Association {
 /**
  * Two-stage association (Zhang et al., ByteTrack): confirmed tracks take detections of high score; those of them that are left
  * and were there a frame ago, or stand, take low ones; what is left of the high ones goes to the unconfirmed tracks.
+ *
+ * @param index  of the boxes of all sightings
  */
 export function associate(
   predictions: readonly Prediction[],
   sightings: readonly Sighting[],
+  index: BoxIndex,
   options: TrackerOptions,
 ): Association {
   const detectionOf = new Int32Array(predictions.length).fill(-1);
   const isTaken = new Uint8Array(sightings.length);
   const all = predictions.map((_, index) => index);
   const isHigh = (column: number): boolean => sightings[column]!.detection.score >= options.highScore;
-  const isFree = (column: number): boolean => isTaken[column] === 0;
-  const columns = sightings.map((_, index) => index);
   const confirmed = all.filter((row) => predictions[row]!.track.number > 0);
+
+  const columns = sightings.map((_, index) => index);
 
   pair(confirmed, columns.filter(isHigh), highGate);
   pair(
@@ -35,13 +38,10 @@ export function associate(
     columns.filter((column) => !isHigh(column)),
     ({ isLost }) => (isLost ? Math.max(PLACE, options.minLikenessLow) : options.minLikenessLow),
   );
+  const isLeft = (column: number): boolean => isHigh(column) && isTaken[column] === 0;
   const tentative = all.filter((row) => predictions[row]!.track.number === 0);
-  pair(
-    tentative,
-    columns.filter((column) => isHigh(column) && isFree(column)),
-    () => options.minLikeness,
-  );
-  return { detectionOf, fresh: columns.filter((column) => isHigh(column) && isFree(column)) };
+  pair(tentative, columns.filter(isLeft), () => options.minLikeness);
+  return { detectionOf, fresh: columns.filter(isLeft) };
 
   /** Least likeness in the first stage. A middling score must overlap more, above all to bring a lost track back. */
   function highGate({ track, isLost, unseenS }: Prediction, { detection }: Sighting): number {
@@ -52,25 +52,28 @@ export function associate(
     return track.still.isStationary && unseenS > keepLostS ? Math.max(gate, PLACE) : gate;
   }
 
-  function pair(
-    rows: readonly number[],
-    candidates: readonly number[],
-    gateOf: (prediction: Prediction, sighting: Sighting) => number,
-  ): void {
+  function pair(rows: readonly number[], candidates: readonly number[], gateOf: GateOf): void {
     if (rows.length === 0 || candidates.length === 0) return;
-    const weight = weigh(
+    const { weight, cells } = weigh(
       rows.map((row) => predictions[row]!),
-      candidates.map((column) => sightings[column]!),
+      candidates,
+      sightings,
+      index,
       gateOf,
       options,
     );
-    assign(weight, rows.length, candidates.length).forEach((column, index) => {
-      if (column < 0) return;
-      detectionOf[rows[index]!] = candidates[column]!;
-      isTaken[candidates[column]!] = 1;
-    });
+    const pairs = assign(weight, rows.length, candidates.length, cells);
+    for (let nth = 0; nth < pairs.length; nth++) {
+      const column = candidates[pairs[nth]!];
+      if (column === undefined) continue;
+      detectionOf[rows[nth]!] = column;
+      isTaken[column] = 1;
+    }
   }
 }
+
+/** Least likeness of a pair. */
+type GateOf = (prediction: Prediction, sighting: Sighting) => number;
 
 /** Low scores carry on what was just there, and what stands: a parked car at dusk is dim for hours. */
 const mayBeDim = ({ isLost, track }: Prediction): boolean => !isLost || track.still.isStationary;
@@ -83,48 +86,58 @@ const AT_GATE = 0.01;
 /** Weight of a pair that is allowed although everything beside the overlap speaks against it. */
 const LEAST = 1e-6;
 
-/** `[rows, columns]` weights for the assignment: 0 where a pair is not allowed, else above 0. */
+/**
+ * Weights for the assignment, `[rows, candidates]`: 0 where a pair is not allowed, else above 0; and where they are above 0.
+ *
+ * @param candidates  indices of the sightings that take part
+ * @param index       of the boxes of all sightings
+ */
 function weigh(
   rows: readonly Prediction[],
-  columns: readonly Sighting[],
-  gateOf: (prediction: Prediction, sighting: Sighting) => number,
+  candidates: readonly number[],
+  sightings: readonly Sighting[],
+  index: BoxIndex,
+  gateOf: GateOf,
   options: TrackerOptions,
-): Float64Array {
-  const alike = new Float64Array(rows.length * columns.length);
-  const choices = new Int32Array(rows.length + columns.length);
-  const pairs: number[] = [];
+): { readonly weight: Float64Array; readonly cells: readonly number[] } {
+  const count = candidates.length;
+  const columnOf = new Int32Array(sightings.length).fill(-1);
+  for (let column = 0; column < count; column++) columnOf[candidates[column]!] = column;
+  const weight = new Float64Array(rows.length * count);
+  const choices = new Int32Array(rows.length + count);
+  const cells: number[] = [];
   const gates: number[] = [];
-  const index = indexBoxes(columns.map(({ detection }) => detection.box));
   for (let row = 0; row < rows.length; row++) {
     const prediction = rows[row]!;
     const { box, buffer } = prediction;
     const grow = buffer * (box[2] - box[0]);
     const end = box[2] + grow + buffer * index.widest;
     for (let place = firstReaching(index, box[0] - grow, buffer); index.boxes[4 * place]! < end; place++) {
+      const column = columnOf[index.order[place]!]!;
+      if (column < 0) continue;
       const value = likeness(prediction, index.boxes, 4 * place);
       if (value === 0) continue;
-      const column = index.order[place]!;
-      const sighting = columns[column]!;
+      const sighting = sightings[candidates[column]!]!;
       const gate = gateOf(prediction, sighting);
-      if (value < gate) continue;
-      if (!mayBecome(prediction.track.label, sighting.detection.label, options)) continue;
-      const at = row * columns.length + column;
-      alike[at] = value;
+      if (value < gate || !mayBecome(prediction.track.label, sighting.detection.label, options)) continue;
+      weight[row * count + column] = value;
       choices[row]! += 1;
       choices[rows.length + column]! += 1;
-      pairs.push(at);
+      cells.push(row * count + column);
       gates.push(gate);
     }
   }
-  for (const [nth, at] of pairs.entries()) {
-    const column = at % columns.length;
-    const row = (at - column) / columns.length;
-    const [prediction, sighting, boxLikeness] = [rows[row]!, columns[column]!, alike[at]!];
+  for (let nth = 0; nth < cells.length; nth++) {
+    const at = cells[nth]!;
+    const column = at % count;
+    const row = (at - column) / count;
+    const prediction = rows[row]!;
+    const sighting = sightings[candidates[column]!]!;
     // Masks cost time, so they are compared only where boxes leave a choice.
     const isOpen = options.maskCue && (choices[row]! > 1 || choices[rows.length + column]! > 1);
     const masks = isOpen ? maskLikeness(prediction, sighting, options) : undefined;
-    const both = masks === undefined ? boxLikeness : withMask(boxLikeness, masks);
-    alike[at] = Math.max(LEAST, both - gates[nth]! + support(prediction, sighting, options) + AT_GATE);
+    const both = masks === undefined ? weight[at]! : withMask(weight[at]!, masks);
+    weight[at] = Math.max(LEAST, both - gates[nth]! + support(prediction, sighting, options) + AT_GATE);
   }
-  return alike;
+  return { weight, cells };
 }

@@ -1,4 +1,5 @@
 import type { Affine } from '../geometry/affine.js';
+import type { BoxIndex } from '../geometry/box-index.js';
 import { agreedShift } from './camera-shift.js';
 import { type BoxMotion, predictMotion, stayInPlace } from './kalman.js';
 import { type Prediction, predictionOf, shiftPrediction } from './likeness.js';
@@ -11,6 +12,7 @@ const STANDING_DOUBT_S = 0.5;
 /**
  * Moves all tracks on to the time of a frame, and with the camera.
  *
+ * @param index      of the boxes of all sightings
  * @param beforePts  time of the frame before: a track seen earlier than this is lost
  */
 export function predictTracks(
@@ -18,6 +20,7 @@ export function predictTracks(
   beforePts: number,
   frame: { readonly pts: number; readonly cameraMotion?: Affine },
   sightings: readonly Sighting[],
+  index: BoxIndex,
   options: TrackerOptions,
 ): Prediction[] {
   const predict = (track: Track): Prediction => {
@@ -27,7 +30,7 @@ export function predictTracks(
   const given = options.cameraMotion === 'off' ? undefined : frame.cameraMotion;
   if (given) return tracks.map((track) => predict(warpTrack(track, given)));
   const predictions = tracks.map(predict);
-  const agreed = options.cameraMotion === 'auto' ? agreedShift(predictions, sightings) : undefined;
+  const agreed = options.cameraMotion === 'auto' ? agreedShift(predictions, sightings, index) : undefined;
   return agreed ? predictions.map((prediction) => shiftPrediction(prediction, ...agreed)) : predictions;
 }
 

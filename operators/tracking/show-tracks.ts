@@ -56,9 +56,13 @@ function shownBox({ last, motion }: Track, { smoothing }: TrackerOptions): BoxXy
   if (last.mask || smoothing === 0) return last.box;
   const limit = MOST_SMOOTHING * boxScale(last.box);
   const filtered = boxOf(motion);
-  const side = (index: 0 | 1 | 2 | 3): number =>
-    last.box[index] + Math.max(-limit, Math.min(limit, smoothing * (filtered[index] - last.box[index])));
-  return [side(0), side(1), side(2), side(3)];
+  const drawn = (from: number, to: number): number => from + Math.max(-limit, Math.min(limit, smoothing * (to - from)));
+  return [
+    drawn(last.box[0], filtered[0]),
+    drawn(last.box[1], filtered[1]),
+    drawn(last.box[2], filtered[2]),
+    drawn(last.box[3], filtered[3]),
+  ];
 }
 
 function isCovered(
