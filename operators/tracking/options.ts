@@ -89,7 +89,7 @@ export const TRACKER_DEFAULTS: TrackerOptions = {
   confirmHits: 2,
   confirmEvidence: 0.8,
   doubtScore: 0.55,
-  confirmS: 1,
+  confirmS: 0.5,
   keepTentativeS: 0.2,
   keepLostS: 2,
   maxGapS: 5,

@@ -5,13 +5,13 @@ import type { Detection } from '../../../operators/types.js';
 import { at, frames, idsOf, run, SOURCE, seeded } from './scene.js';
 
 describe('the beginning of a track', () => {
-  it('needs two sure detections, more of doubtful ones, and takes a second of those that are hardly sure at all', () => {
+  it('needs two sure detections, more of doubtful ones, and takes half a second of those that are hardly sure at all', () => {
     const firstSeen = (score: number): number =>
       run(frames(60, () => [at(300, 300, { score })])).seen.findIndex((ids) => ids.length > 0);
     expect(firstSeen(0.98)).toBe(1);
     expect(firstSeen(0.8)).toBe(3);
     expect(firstSeen(0.7)).toBe(5);
-    expect(firstSeen(0.52)).toBe(25);
+    expect(firstSeen(0.52)).toBe(13);
     expect(firstSeen(0.45)).toBe(-1);
   });
 
