@@ -1,5 +1,5 @@
 import { boxIou } from '../geometry/box.js';
-import { indexBoxes } from '../geometry/box-index.js';
+import { type BoxIndex, indexBoxes } from '../geometry/box-index.js';
 import type { BoxXyxy, Detection, Size } from '../types.js';
 import { mayBecome, type TrackerOptions } from './options.js';
 
@@ -16,7 +16,7 @@ export interface Candidate {
  *
  * The order depends on the detections alone, never on the order they came in: equal costs are then resolved alike.
  */
-export function admit(detections: readonly Detection[], source: Size, options: TrackerOptions): Candidate[] {
+export function admit(detections: readonly Detection[], source: Size, options: TrackerOptions): Admitted {
   const sound: Candidate[] = [];
   detections.forEach((detection, index) => {
     if (!(detection.score >= options.lowScore) || !isInFrame(detection.box, source)) return;
@@ -26,9 +26,17 @@ export function admit(detections: readonly Detection[], source: Size, options: T
   return withoutTwins(sound, options);
 }
 
+/** What was let in, and the index of its boxes. */
+export interface Admitted {
+  readonly candidates: readonly Candidate[];
+  readonly index: BoxIndex;
+}
+
 /** Leaves out what lies on the place of a better one (`sound` is best first) and may be of the same class. */
-function withoutTwins(sound: readonly Candidate[], options: TrackerOptions): Candidate[] {
-  const { boxes, order } = indexBoxes(sound.map(({ detection }) => detection.box));
+function withoutTwins(sound: readonly Candidate[], options: TrackerOptions): Admitted {
+  const index = indexBoxes(sound.map(({ detection }) => detection.box));
+  const { boxes, order } = index;
+  let count = 0;
   const isOut = new Uint8Array(sound.length);
   // Of two twins the left side of one lies inside the other.
   for (let place = 0; place < order.length; place++) {
@@ -41,9 +49,12 @@ function withoutTwins(sound: readonly Candidate[], options: TrackerOptions): Can
       const b = sound[second]!.detection;
       if (boxIou(a.box, b.box) < options.duplicateIou || !mayBecome(a.label, b.label, options)) continue;
       isOut[Math.max(first, second)] = 1;
+      count++;
     }
   }
-  return sound.filter((_, index) => isOut[index] === 0);
+  if (count === 0) return { candidates: sound, index };
+  const candidates = sound.filter((_, nth) => isOut[nth] === 0);
+  return { candidates, index: indexBoxes(candidates.map(({ detection }) => detection.box)) };
 }
 
 function isInFrame([x1, y1, x2, y2]: BoxXyxy, { width, height }: Size): boolean {

@@ -22,8 +22,6 @@ export interface Prediction {
 /** Boxes grow by this share of the doubt about the centre, and by no more than half a side. */
 const BUFFER_PER_DOUBT = 0.25;
 const MAX_BUFFER = 0.5;
-/** Exponent of the height ratio in the likeness. */
-const HEIGHT_POWER = 1.5;
 
 export function predictionOf(track: Track, motion: BoxMotion, pts: number, isLost: boolean): Prediction {
   return {
@@ -50,7 +48,7 @@ export function shiftPrediction(prediction: Prediction, dx: number, dy: number):
 /**
  * How alike a predicted box and a detection are, 0…1: the overlap of both boxes widened by the doubt about the
  * prediction (Yang et al., C-BIoU, but wider only where the filter is unsure, so that a low frame rate gets what it needs
- * and a high one no confusion), times the ratio of heights (after Yang et al., Hybrid-SORT: people differ in height
+ * and a high one no confusion), times the ratio of heights to the power of 1.5 (after Yang et al., Hybrid-SORT: people differ in height
  * on the picture with their distance, and a cut box has another height).
  *
  * @param boxes  `[n, 4]` detections
@@ -75,7 +73,8 @@ export function likeness({ box, buffer }: Prediction, boxes: Float64Array, at: n
   if (height <= 0) return 0;
   const both = width * height;
   const overlap = both / ((widthA * heightA + widthB * heightB) * (1 + 2 * buffer) ** 2 - both);
-  return overlap * (Math.min(heightA, heightB) / Math.max(heightA, heightB)) ** HEIGHT_POWER;
+  const heights = Math.min(heightA, heightB) / Math.max(heightA, heightB);
+  return overlap * heights * Math.sqrt(heights);
 }
 
 /** Share of the mask in the likeness of a pair that boxes leave open. */

@@ -1,5 +1,4 @@
 import type { Affine } from '../geometry/affine.js';
-import { indexBoxes } from '../geometry/box-index.js';
 import type { Detection, EndedTrack, Instance, Size, TrackEndReason } from '../types.js';
 import { admit } from './admit.js';
 import { associate } from './associate.js';
@@ -90,9 +89,8 @@ export function stepTracker(before: TrackerState, frame: TrackerFrame): TrackerS
   }
   const ended = reason ? endAll(before, reason) : [];
   const { options } = before;
-  const candidates = admit(frame.detections, frame.source, options);
+  const { candidates, index } = admit(frame.detections, frame.source, options);
   const sightings = candidates.map(({ detection, index }) => sight(detection, frame.embeddings?.[index], options));
-  const index = indexBoxes(sightings.map(({ detection }) => detection.box));
   const predictions = predictTracks(reason ? [] : before.tracks, before.pts, frame, sightings, index, options);
   const { detectionOf, fresh } = associate(predictions, sightings, index, options);
 
