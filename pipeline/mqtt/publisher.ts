@@ -166,7 +166,8 @@ async function shutDown(o: {
   await within(GOODBYE_MS, o.kept.stop(!connected));
   await o.outbox.close();
   await o.embedded?.close();
-  if (o.outbox.waiting > 0) o.log.warn({ messages: o.outbox.waiting }, 'messages wait on disk for the next run');
+  if (o.outbox.waiting > 0)
+    o.log.warn({ messages: o.outbox.waiting }, 'messages were not delivered; those on disk go out with the next run');
 }
 
 function address(url: string | undefined, embedded: EmbeddedBroker | undefined): BrokerAddress {

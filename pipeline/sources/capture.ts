@@ -33,6 +33,8 @@ export interface CaptureOptions {
   readonly pool: FramePool;
   readonly timeline: Timeline;
   readonly stats: SourceStats;
+  /** Pictures at the start that an earlier run over the same file has handed on. */
+  readonly skip: number;
   readonly nowMs: () => number;
   readonly onFrame: (frame: Frame) => void;
   readonly onSegment: (segment: Segment) => void;
@@ -48,6 +50,8 @@ export interface Capture {
   readonly ended: Promise<FfmpegEnd>;
   /** Frames of this run so far, dropped ones too. */
   frames(): number;
+  /** Pictures handed on by this run and, of the same file, by those before it. */
+  handedOn(): number;
   /** `performance.now()` of the last sign of a picture, or of the start. */
   lastSignMs(): number;
   /** `performance.now()` of the start. */
@@ -63,6 +67,7 @@ export function startCapture(options: CaptureOptions): Capture {
   const { camera, plan, pool, timeline, stats } = options;
   let tick = { num: 1, den: 1 };
   let frames = 0;
+  let seen = 0;
   let firstPtsS: number | undefined;
   const startedMs = performance.now();
   let lastSignMs = startedMs;
@@ -80,6 +85,10 @@ export function startCapture(options: CaptureOptions): Capture {
     whenFull: plan.live ? 'drop' : 'wait',
     dropped: () => void stats.dropped++,
     deliver: (captured) => {
+      if (seen++ < options.skip) {
+        captured.slot.release();
+        return;
+      }
       const placed = timeline.place(captured.ptsS, options.nowMs());
       if (!placed) {
         stats.dropped++;
@@ -146,7 +155,7 @@ export function startCapture(options: CaptureOptions): Capture {
       if (line.kind === 'timeBase') tick = line;
       else if (line.kind === 'frame') {
         frames++;
-        stats.frames++;
+        if (frames > options.skip) stats.frames++;
         lastSignMs = performance.now();
         const ptsS = (line.ticks * tick.num) / tick.den;
         if (!Number.isNaN(ptsS)) firstPtsS ??= ptsS;
@@ -180,6 +189,7 @@ export function startCapture(options: CaptureOptions): Capture {
       return end;
     }),
     frames: () => frames,
+    handedOn: () => Math.max(seen, options.skip),
     lastSignMs: () => lastSignMs,
     startedMs,
     stop: ffmpeg.stop,

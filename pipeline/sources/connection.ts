@@ -15,6 +15,8 @@ export interface ConnectionOptions {
   readonly pool: FramePool;
   readonly timeline: Timeline;
   readonly stats: SourceStats;
+  /** Pictures at the start that an earlier run over the same file has handed on. */
+  readonly skip: number;
   readonly nowMs: () => number;
   readonly patience: Patience;
   readonly log: Log;
@@ -34,7 +36,10 @@ export interface Patience {
 
 export interface ConnectionEnd {
   readonly ffmpeg: FfmpegEnd;
+  /** Pictures of this run, skipped ones too. */
   readonly frames: number;
+  /** Those handed on, by this run and by the ones that it continues. */
+  readonly handedOn: number;
   /** From the start to the last sign of a picture. */
   readonly lastedMs: number;
   /** The camera has said what it sends. */
@@ -107,7 +112,7 @@ export function connect(options: ConnectionOptions): Connection {
     ended: capture.ended.then((ffmpeg) => {
       clearInterval(watchdog);
       const lastedMs = capture.lastSignMs() - capture.startedMs;
-      return { ffmpeg, frames: capture.frames(), lastedMs, answered, stalled, unstamped };
+      return { ffmpeg, frames: capture.frames(), handedOn: capture.handedOn(), lastedMs, answered, stalled, unstamped };
     }),
     stop: capture.stop,
   };

@@ -10,11 +10,13 @@ export interface SourceOptions {
   readonly config: CameraConfig;
   /** Form in which frames are delivered. */
   readonly input: InputForm;
-  /** Also write segments of about `segmentS` seconds into `folder`, cut at key frames. */
+  /** Also write segments of about `segmentS` seconds into `folder`, cut at key frames; while the disk takes them. */
   readonly record?: { readonly folder: string; readonly segmentS: number };
   readonly log: Log;
   /** Picture buffers of this camera, default 4; each is 3 · width · height bytes. */
   readonly poolFrames?: number;
+  /** How often a disk that took no segments is tried again while a live camera runs, default 30 s. */
+  readonly recordRetryMs?: number;
   /** For tests; left out: the machine's clock and randomness. */
   readonly clock?: SourceClock;
 }

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { resolve as resolvePath } from 'node:path';
 import type { Subscriber } from 'rxjs';
 import { InputError } from '../../config/errors.js';
@@ -12,6 +11,7 @@ import { type Connection, type ConnectionEnd, connect, type Patience } from './c
 import { failureReason } from './failure.js';
 import { endOfFile, expectedFrames, type FiniteInput, openFinite } from './finite-input.js';
 import { type FrozenPicture, watchFrozen } from './frozen-picture.js';
+import { endedByDisk, recordingTrouble } from './recording-room.js';
 import type { SourceOptions } from './source.js';
 import { StatusBoard } from './status-board.js';
 import { Timeline } from './timeline.js';
@@ -32,6 +32,7 @@ const LONGEST_FIRST_PICTURE_S = 60;
 /** A connection with pictures for so long was good: waits begin small again. */
 const GOOD_RUN_MS = 10_000;
 const REFRESH_STATUS_MS = 10_000;
+const RECORD_RETRY_MS = 30_000;
 /** Words in ffmpeg's last lines that blame hardware decoding. */
 const HARDWARE_FAILED =
   /hwaccel|hardware|vaapi|cuda|nvdec|qsv|mfx|videotoolbox|d3d11|v4l2m2m|rkmpp|Device creation failed/i;
@@ -49,6 +50,8 @@ export class Supervisor {
   #connection: Connection | undefined;
   #wake: (() => void) | undefined;
   #frozen: FrozenPicture = watchFrozen();
+  #diskFailing = false;
+  #diskIsBack = false;
 
   constructor(options: SourceOptions, stats: SourceStats, out: Subscriber<SourceMessage>) {
     this.#options = options;
@@ -100,13 +103,14 @@ export class Supervisor {
     if (finite?.note) log.info(finite.note);
     const expected = finite && expectedFrames(finite, config.fps);
     if (expected !== undefined) this.#stats.expected = expected;
-    if (record) await mkdir(record.folder, { recursive: true });
 
     const pool = new FramePool(this.#options.poolFrames ?? DEFAULT_POOL_FRAMES, input.width * input.height * 3);
     const backoff = createBackoff(this.#options.clock?.random ?? Math.random, () => performance.now());
     const runName = Math.floor(this.#nowMs()).toString(36);
     const finishes = finite !== undefined || (kind === 'http' && !live);
-    const recorded = record && finite?.recordMode !== 'none';
+    const recorded = record && finite?.recordMode !== 'none' ? record : undefined;
+    // A file whose recording failed goes on where it was, on the same clock and without recording.
+    let resume: { readonly handedOn: number; readonly timeline: Timeline } | undefined;
     let hardware = config.hardware;
     let stampAtArrival = false;
     let fileTimeMs = finite?.timeMs ?? this.#nowMs();
@@ -114,6 +118,7 @@ export class Supervisor {
     let list = 0;
 
     for (let attempt = 0; !this.#stopped; attempt++) {
+      const records = recorded && !resume && (await this.#diskTakes(recorded.folder)) ? recorded : undefined;
       const plan: CapturePlan = {
         kind,
         source: kind === 'file' ? resolvePath(config.source) : config.source,
@@ -125,11 +130,11 @@ export class Supervisor {
         silenceS: Math.max(LONGEST_FIRST_PICTURE_S, 2 * config.stallAfter),
         analyseS: Math.min(LONGEST_ANALYSIS_S, ANALYSIS_S * 2 ** pictureless),
         stampAtArrival,
-        ...(recorded && {
+        ...(records && {
           record: {
-            folder: resolvePath(record.folder),
+            folder: resolvePath(records.folder),
             prefix: `${camera}-${runName}-${attempt}-`,
-            segmentS: record.segmentS,
+            segmentS: records.segmentS,
             mode: finite?.recordMode === 'encode' ? 'encode' : 'copy',
           },
         }),
@@ -142,20 +147,34 @@ export class Supervisor {
         ),
         stallS: config.stallAfter,
       };
-      const timeline = new Timeline({
-        live,
-        epoch: this.#stats.epochs,
-        fileTimeMs,
-        intervalS: finite?.intervalS,
-        note: (level, sentence) => log[level](sentence),
-      });
-      const end = await this.#connect(plan, patience, timeline, pool, lists[list]);
+      const timeline =
+        resume?.timeline ??
+        new Timeline({
+          live,
+          epoch: this.#stats.epochs,
+          fileTimeMs,
+          intervalS: finite?.intervalS,
+          note: (level, sentence) => log[level](sentence),
+        });
+      const end = await this.#connect(plan, patience, timeline, pool, lists[list], resume?.handedOn ?? 0);
+      resume = undefined;
       const { ffmpeg, frames } = end;
       if (this.#stopped) return;
       if (ffmpeg.unstarted !== undefined) throw new InputError(ffmpeg.unstarted);
       log.debug({ ffmpeg: ffmpeg.tail, code: ffmpeg.code, signal: ffmpeg.signal }, 'last lines of ffmpeg');
       if (end.unstamped) {
         stampAtArrival = true;
+      } else if (this.#diskIsBack) {
+        this.#diskIsBack = false;
+        log.info('the disk takes segments again; the camera is connected anew to record');
+        this.#board.set('reconnecting', this.#epoch, 'recording goes on');
+      } else if (records && end.stalled === undefined && endedByDisk(ffmpeg.tail)) {
+        this.#diskFails(failureReason(ffmpeg.tail, ffmpeg.code, false));
+        this.#stats.decodeErrors -= ffmpeg.errors;
+        if (finishes && !live) {
+          this.#stats.frames -= Math.max(0, end.frames - end.handedOn);
+          resume = { handedOn: end.handedOn, timeline };
+        } else this.#board.set('reconnecting', this.#epoch, 'segments cannot be written');
       } else if (hardware !== 'none' && frames === 0 && HARDWARE_FAILED.test(ffmpeg.tail.join('\n'))) {
         log.warn(`hardware decoding (${hardware}) does not work here; software decoding goes on`);
         hardware = 'none';
@@ -182,6 +201,7 @@ export class Supervisor {
     timeline: Timeline,
     pool: FramePool,
     list: string | undefined,
+    skip: number,
   ): Promise<ConnectionEnd> {
     this.#frozen = watchFrozen();
     const connection = connect({
@@ -191,6 +211,7 @@ export class Supervisor {
       pool,
       timeline,
       stats: this.#stats,
+      skip,
       nowMs: this.#nowMs,
       patience,
       log: this.#options.log,
@@ -199,9 +220,36 @@ export class Supervisor {
     });
     this.#connection = connection;
     if (this.#stopped) connection.stop();
+    const retry = setInterval(
+      () => void this.#tryDisk(plan, connection),
+      this.#options.recordRetryMs ?? RECORD_RETRY_MS,
+    );
     const end = await connection.ended;
+    clearInterval(retry);
     this.#connection = undefined;
     return end;
+  }
+
+  /** Whether segments may be recorded now; says so once when they may not. */
+  async #diskTakes(folder: string): Promise<boolean> {
+    const trouble = await recordingTrouble(folder);
+    if (trouble === undefined) this.#diskFailing = false;
+    else this.#diskFails(trouble);
+    return trouble === undefined;
+  }
+
+  #diskFails(reason: string): void {
+    if (!this.#diskFailing) this.#options.log.warn(`nothing is recorded for now: ${reason}; the analysis goes on`);
+    this.#diskFailing = true;
+  }
+
+  /** A live camera that runs without recording is connected anew as soon as the disk takes segments. */
+  async #tryDisk(plan: CapturePlan, connection: Connection): Promise<void> {
+    const { record } = this.#options;
+    if (!record || !plan.live || !this.#diskFailing || (await recordingTrouble(record.folder)) !== undefined) return;
+    if (this.#connection !== connection || this.#stopped) return;
+    this.#diskIsBack = true;
+    connection.stop();
   }
 
   #deliver(frame: Frame): void {
