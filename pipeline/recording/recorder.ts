@@ -59,8 +59,9 @@ export interface Recorder {
 }
 
 /** Clips in the queue from which on new ones are made without rendering, and from which on none are taken. */
-const BUSY = 20;
+const BUSY = 100;
 const FULL = 200;
+const TOO_BUSY = `annotated.mp4 was left out because ${BUSY} clips waited; "maskcast clip render" makes it`;
 const RETENTION_EVERY_MS = 60_000;
 /** Events whose clip can still be asked for. */
 const REMEMBERED = 2000;
@@ -216,7 +217,7 @@ class ClipRecorder implements Recorder {
     }
     this.#queue(async () => {
       try {
-        await this.#make(order, annotate);
+        await this.#make(order, annotate, config.annotate && !annotate);
       } catch (cause) {
         this.#fail(order, cause instanceof Error ? cause.message : String(cause));
       }
@@ -225,7 +226,11 @@ class ClipRecorder implements Recorder {
     });
   }
 
-  async #make({ event, fromPts, toPts, segments, frames }: ClipOrder, annotate: boolean): Promise<void> {
+  async #make(
+    { event, fromPts, toPts, segments, frames }: ClipOrder,
+    annotate: boolean,
+    tooBusy: boolean,
+  ): Promise<void> {
     if (this.#closed) throw new Error('the clip was given up: the program ended');
     const clip = clipId(event.start, event.event);
     const first = segments[0];
@@ -252,7 +257,8 @@ class ClipRecorder implements Recorder {
         this.#diskFails = false;
         this.#log.info('clips are written again');
       }
-      const { start, end, duration, note } = result;
+      const { start, end, duration } = result;
+      const note = tooBusy ? [TOO_BUSY, result.note].filter(Boolean).join('; ') : result.note;
       const { camera } = event;
       if (note) this.#log.info({ camera, clip }, note);
       const about = { camera, clip, event: event.event };
