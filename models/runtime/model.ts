@@ -4,6 +4,7 @@ import type { InputForm } from '../../operators/types.js';
 import type { Adapter, FrameInstances, ModelFrame } from '../adapters/adapter.js';
 import { chooseAdapter } from '../adapters/choose.js';
 import { readModelMetadata } from './model-file.js';
+import { describePlacement } from './placement.js';
 import { type ModelSession, openSession } from './session.js';
 
 /** Where inference runs. */
@@ -59,6 +60,8 @@ export async function openModel(options: ModelOptions): Promise<Model> {
     const signature = { inputs: session.inputs, outputs: session.outputs, metadata };
     const adapter = chooseAdapter(file, signature, { minScore, ...(labels ? { labels } : {}) });
     await warm(file, session, adapter, adapter.fixedBatch ?? 1);
+    const placement = await session.placement();
+    if (placement) note(describePlacement(session.provider, placement));
     const several = adapter.fixedBatch === undefined && batch > 1;
     const fixedBatch = several && !(await runsBatch(file, session, adapter, batch, note)) ? 1 : adapter.fixedBatch;
     return {

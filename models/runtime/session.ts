@@ -1,10 +1,13 @@
 import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { InferenceSession, listSupportedBackends, Tensor } from 'onnxruntime-node';
 import { InputError } from '../../config/errors.js';
 import type { TensorSpec, Tensors, TensorValue } from '../adapters/adapter.js';
 import type { ModelProvider } from './model.js';
+import { type Placement, readPlacement } from './placement.js';
 import { providersToTry } from './providers.js';
 
 /** An open ONNX Runtime session. A run blocks the calling thread; only one may run at a time. */
@@ -13,6 +16,11 @@ export interface ModelSession {
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
   run(feeds: Tensors): Promise<Tensors>;
+  /**
+   * Where the nodes ran in the runs up to now; asked for once, after the first run. Undefined on the CPU provider, where there is no
+   * question.
+   */
+  placement(): Promise<Placement | undefined>;
   /** Frees the session's memory; not while a run is under way. */
   release(): Promise<void>;
 }
@@ -41,8 +49,7 @@ export async function openSession(options: SessionOptions): Promise<ModelSession
       refusal = choice.skipped;
     } else {
       try {
-        const session = await InferenceSession.create(file, ortOptions(options, choice.ortName));
-        return wrap(session, choice.provider);
+        return await create(options, choice.provider, choice.ortName);
       } catch (error) {
         cause = error;
         refusal = firstLine(error);
@@ -60,7 +67,29 @@ export async function openSession(options: SessionOptions): Promise<ModelSession
   throw new Error('no provider was tried'); // The list ends with cpu, or holds the one that was asked for.
 }
 
-function ortOptions({ threads }: SessionOptions, ortName: string): InferenceSession.SessionOptions {
+async function create(
+  options: SessionOptions,
+  provider: Exclude<ModelProvider, 'auto'>,
+  ortName: string,
+): Promise<ModelSession> {
+  if (provider === 'cpu')
+    return wrap(await InferenceSession.create(options.file, ortOptions(options, ortName)), provider, undefined);
+  // Only a profile tells which nodes a provider left to the CPU: it is kept until `placement` is asked, then ended.
+  const folder = await mkdtemp(join(tmpdir(), 'maskcast-profile-'));
+  try {
+    const session = await InferenceSession.create(options.file, {
+      ...ortOptions(options, ortName),
+      enableProfiling: true,
+      profileFilePrefix: join(folder, 'profile'),
+    });
+    return wrap(session, provider, folder);
+  } catch (cause) {
+    await rm(folder, { recursive: true, force: true });
+    throw cause;
+  }
+}
+
+export function ortOptions({ threads }: Pick<SessionOptions, 'threads'>, ortName: string): InferenceSession.SessionOptions {
   return {
     executionProviders: [ortName],
     intraOpNumThreads: threads,
@@ -86,7 +115,25 @@ function libraryInstalled(ortName: string): boolean {
   );
 }
 
-function wrap(session: InferenceSession, provider: Exclude<ModelProvider, 'auto'>): ModelSession {
+/** @param profile  folder of the profile that is being written, where there is one */
+function wrap(
+  session: InferenceSession,
+  provider: Exclude<ModelProvider, 'auto'>,
+  profile: string | undefined,
+): ModelSession {
+  let profiling = profile;
+  const endProfile = async (): Promise<string | undefined> => {
+    const folder = profiling;
+    if (folder === undefined) return undefined;
+    profiling = undefined;
+    try {
+      session.endProfiling();
+      const [name] = await readdir(folder);
+      return name && (await readFile(join(folder, name), 'utf8'));
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  };
   return {
     provider,
     inputs: session.inputMetadata.map(specOf),
@@ -98,7 +145,18 @@ function wrap(session: InferenceSession, provider: Exclude<ModelProvider, 'auto'
       for (const [name, value] of Object.entries(await session.run(tensors))) outputs[name] = fromOrt(name, value);
       return outputs;
     },
-    release: () => session.release(),
+    async placement() {
+      const text = await endProfile();
+      try {
+        return text === undefined ? undefined : readPlacement(text);
+      } catch {
+        return undefined; // A profile that cannot be read costs a line in the log, not the model.
+      }
+    },
+    async release() {
+      await endProfile();
+      await session.release();
+    },
   };
 }
 
@@ -108,7 +166,7 @@ function specOf(metadata: InferenceSession.ValueMetadata): TensorSpec {
     : { name: metadata.name, type: 'sequence', shape: [] };
 }
 
-function toOrt(value: TensorValue): Tensor {
+export function toOrt(value: TensorValue): Tensor {
   switch (value.type) {
     case 'float32':
       return new Tensor('float32', value.data, value.dims);
@@ -121,7 +179,7 @@ function toOrt(value: TensorValue): Tensor {
   }
 }
 
-function fromOrt(name: string, { type, data, dims }: Tensor): TensorValue {
+export function fromOrt(name: string, { type, data, dims }: Tensor): TensorValue {
   if (type === 'float32' && data instanceof Float32Array) return { type, data, dims };
   if (type === 'uint8' && data instanceof Uint8Array) return { type, data, dims };
   if (type === 'int32' && data instanceof Int32Array) return { type, data, dims };
