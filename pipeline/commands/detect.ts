@@ -34,8 +34,10 @@ export function detectCommand(): Command {
         throw new InputError(`--min-score is "${options.minScore}"; it must be a number from 0 to 1`);
       for (const file of files) await mustExist(file);
       const log = createLog('warn');
+      const defaults = checkConfig({});
       const detector = await openDetector({
-        ...checkConfig({}).model,
+        ...defaults.model,
+        dataFolder: defaults.data,
         file: modelFile(options.model),
         minScore,
         log,

@@ -6,6 +6,7 @@ import { inspectModel, type ModelReport } from '../../models/nets/inspect.js';
 import { PRESETS } from '../../models/nets/presets.js';
 import { directSeparated } from '../../models/nets/separated-conv.js';
 import { writeModel } from '../../models/onnx/encode.js';
+import { tuneCommand } from './model-tune.js';
 
 /** Forms of the separated convolution by the names the command line knows. */
 const FORMS = { direct: directSeparated, spectral: spectralSeparated } as const;
@@ -25,7 +26,8 @@ export function modelCommand(): Command {
   return new Command('model')
     .description('build the network as an ONNX file, look into ONNX files')
     .addCommand(buildCommand())
-    .addCommand(inspectCommand());
+    .addCommand(inspectCommand())
+    .addCommand(tuneCommand());
 }
 
 function buildCommand(): Command {

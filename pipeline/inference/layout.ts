@@ -10,7 +10,7 @@ export interface LayoutWish {
 }
 
 /** More sessions than this cost memory and bring little beside ffmpeg's own threads. */
-const MOST_WORKERS = 8;
+export const MOST_WORKERS = 8;
 
 /**
  * Fills in what the user left to us. On CPU as many workers as cores with one thread each: threads inside a session wait for

@@ -1,13 +1,14 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { basename } from 'node:path';
 import type { FrameInstances } from '../../models/adapters/adapter.js';
 import type { ModelInfo, ModelProvider } from '../../models/runtime/model.js';
 import { workerUrl } from '../../models/runtime/worker-url.js';
+import { fileDigest } from '../../models/tuning/store.js';
 import type { Detection, Frame } from '../../operators/types.js';
 import type { Log } from '../log.js';
 import { chooseLayout } from './layout.js';
 import { openThreads } from './threads.js';
+import { planOf, type Runnable, startTuned } from './tuned.js';
 import { type InferenceThread, startThread } from './worker-thread.js';
 
 export { WorkerLost } from './worker-thread.js';
@@ -24,6 +25,11 @@ export interface DetectorOptions {
   readonly log: Log;
   /** Names of the model's classes, in its order; left out: those of the file, else COCO's. */
   readonly labels?: readonly string[];
+  /**
+   * Data folder. With it, what `maskcast model tune` chose on this machine is used where the settings above say `auto`; left
+   * out: the file runs as it is.
+   */
+  readonly dataFolder?: string;
 }
 
 /** What is loaded and how it runs. */
@@ -84,25 +90,46 @@ const AUTO_BATCH = 4;
  */
 export async function openDetector(options: DetectorOptions): Promise<Detector> {
   const { file, provider, log, minScore, labels } = options;
-  const batch = options.batch === 'auto' ? AUTO_BATCH : options.batch;
+  const note = (sentence: string): void => log.info({ model: file }, sentence);
   const program = workerUrl(import.meta.url, '../../models/runtime/worker.js');
   const cores = availableParallelism();
-  const onCpu = chooseLayout(options, cores, true);
-  const data = { file, provider, batch, minScore, threads: onCpu.threads, ...(labels ? { labels } : {}) };
-  const start = (settled: Pick<typeof data, 'provider'>): Promise<InferenceThread> =>
-    startThread(program, { ...data, ...settled }, (note) => log.info({ model: file }, note));
+  // A file that cannot be read is refused, with its reason, by the first worker.
+  const digest = await fileDigest(file).catch(() => undefined);
+  const tuned = await planOf(options, digest);
+  const start = (run: Runnable, where: ModelProvider): Promise<InferenceThread> =>
+    startThread(
+      program,
+      {
+        file: run.file,
+        provider: where,
+        batch: run.batch,
+        minScore,
+        threads: run.threads,
+        ...(labels ? { labels } : {}),
+      },
+      note,
+    );
+  const untuned: Runnable = {
+    file,
+    batch: options.batch === 'auto' ? AUTO_BATCH : options.batch,
+    ...chooseLayout(options, cores, true),
+  };
 
   // The first says where it runs; the others go to the same place without trying anew.
-  const first = await start({ provider });
-  const digest = await sha256(file).catch(async (cause: unknown) => {
+  const tunedFirst = tuned && (await startTuned(tuned, () => start(tuned, provider), options));
+  const run = tuned && tunedFirst ? tuned : untuned;
+  const first = tunedFirst ?? (await start(untuned, provider));
+  if (digest === undefined) {
     await first.close();
-    throw cause;
-  });
+    throw new Error(`model file ${file} went away while it was loaded`);
+  }
+  const { batch } = run;
+  const onCpu = { workers: run.workers, threads: run.threads };
   const layout = first.info.provider === 'cpu' ? onCpu : chooseLayout(options, cores, false);
   const threads = await openThreads({
     first,
     count: layout.workers,
-    start: () => start({ provider: first.info.provider }),
+    start: () => start({ ...run, ...layout }, first.info.provider),
     onTrouble: (sentence) => log.error({ model: file }, sentence),
   });
   const { fixedBatch, ...known } = first.info;
@@ -112,6 +139,7 @@ export async function openDetector(options: DetectorOptions): Promise<Detector> 
   }
   const info: DetectorInfo = {
     ...known,
+    name: basename(file),
     file,
     maxBatch: fixedBatch === undefined ? batch : fixedBatch * layout.workers,
     digest,
@@ -168,10 +196,4 @@ function toDetections(
       ...(mask ? { mask } : {}),
     };
   });
-}
-
-async function sha256(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file)) hash.update(chunk);
-  return hash.digest('hex');
 }
