@@ -1,0 +1,141 @@
+import { InputError } from '../../config/errors.js';
+import type { OnnxModel, OnnxNode } from '../onnx/model.js';
+import { CARD_KEY, cardIn, digestOf } from '../weights/card.js';
+import { calibrate, type Feeds } from './calibrate.js';
+import { deconvAsConv } from './deconv-as-conv.js';
+import { ownErrors, piledErrors } from './layer-error.js';
+import { INT8_KEY, type Int8Note } from './note.js';
+import { type Int8Plan, type KeptReason, planInt8 } from './plan.js';
+import { rewriteInt8 } from './rewrite.js';
+import { worstPairs } from './saturation.js';
+import { scalesFor, valuesToSee } from './scales.js';
+import type { WeightRange } from './weight-scale.js';
+
+export interface QuantizeOptions {
+  /** The float graph. */
+  readonly model: OnnxModel;
+  /** Calibration pictures as the graph takes them; walked through two to three times. */
+  readonly feeds: Feeds;
+  readonly threads: number;
+  /** Default `half`: sums are right on every processor. */
+  readonly range?: WeightRange;
+  /** Convolutions to leave in float: names of nodes, `*` standing for anything, such as `rpn/*`. */
+  readonly keepFloat?: readonly string[];
+  /** Leaves the separated convolution in float, whatever form it has. */
+  readonly mixed?: boolean;
+  /** A convolution whose own relative error is larger stays in float. Default 0.2. */
+  readonly mostError?: number;
+  /** Measures the error that piles up in the int8 graph too: one more walk through the pictures. Default true. */
+  readonly piled?: boolean;
+  readonly progress?: (part: QuantizePart, done: number) => void;
+}
+
+export type QuantizePart = 'calibration' | 'error by layer' | 'error of the whole';
+
+/** One convolution of the float graph. */
+export interface LayerReport {
+  readonly name: string;
+  readonly int8: boolean;
+  /** Why it is float. */
+  readonly kept: KeptReason | null;
+  /** Relative L2 error of its result when only it is quantised; null where it was not tried or no picture reached it. */
+  readonly ownError: number | null;
+  /** Relative L2 error of its result in the int8 graph; null for regions, whose places differ. */
+  readonly piledError: number | null;
+  /** Largest sum of neighbouring weights of one sign; at most 128 is right on every processor. */
+  readonly worstPair: number | null;
+}
+
+export interface QuantizeReport {
+  readonly range: WeightRange;
+  readonly pictures: number;
+  readonly worstPair: number;
+  readonly layers: readonly LayerReport[];
+}
+
+/** Error of a layer (share of its size) from which on it stays in float. */
+const MOST_ERROR = 0.2;
+
+/**
+ * Static post-training quantisation: uint8 activations, int8 weights per channel, ranges and bias corrections from calibration
+ * pictures, sensitive layers left in float by their measured error. Inputs, outputs and model card stay; the metadata say how it
+ * was made.
+ *
+ * @throws InputError when the graph has nothing to quantise, or no calibration picture is given
+ */
+export async function quantizeModel(
+  options: QuantizeOptions,
+): Promise<{ readonly model: OnnxModel; readonly report: QuantizeReport }> {
+  const { feeds, threads, range = 'half', mostError = MOST_ERROR, piled = true, progress = () => {} } = options;
+  const model = deconvAsConv(options.model);
+  const asked = keeper(options);
+  const first = planInt8(model, asked);
+  if (first.kinds.size === 0)
+    throw new InputError('the model has no convolution that can run in int8; is it quantised already?');
+  const walk = (part: QuantizePart): { feeds: Feeds; threads: number; step: () => void } => {
+    let done = 0;
+    return { feeds, threads, step: () => progress(part, ++done) };
+  };
+  const seen = await calibrate(model, valuesToSee(model, first), convInputs(first), walk('calibration'));
+  if (seen.runs === 0) throw new InputError('no calibration picture was given; at least one is needed, a hundred is good');
+  const settings = { range, means: seen.means };
+  const firstOptions = { ...settings, plan: first, scales: scalesFor(model, first, seen.histograms) };
+  const errors = await ownErrors(model, firstOptions, walk('error by layer'));
+
+  const plan = planInt8(model, (node) => asked(node) ?? ((errors.get(node) ?? 0) > mostError ? 'error' : undefined));
+  const final = { ...settings, plan, scales: scalesFor(model, plan, seen.histograms) };
+  const graph = rewriteInt8(model, final);
+  const together = piled ? await piledErrors(model, graph, final, walk('error of the whole')) : new Map();
+  const pairs = worstPairs(graph);
+  const worstPair = Math.max(0, ...pairs.values());
+  const layers = [...plan.kinds.entries(), ...plan.kept.entries()]
+    .filter(([node]) => node.op === 'Conv')
+    .map(([node]) => ({
+      name: node.name,
+      int8: plan.kinds.has(node),
+      kept: plan.kept.get(node) ?? null,
+      ownError: errors.get(node) ?? null,
+      piledError: together.get(node) ?? null,
+      worstPair: pairs.get(node.name) ?? null,
+    }));
+  const place = new Map(model.graph.nodes.map((node, i) => [node.name, i]));
+  layers.sort((a, b) => place.get(a.name)! - place.get(b.name)!);
+  const report: QuantizeReport = { range, pictures: seen.runs, worstPair, layers };
+  return { model: withNote(graph, options.model, report), report };
+}
+
+function keeper({ keepFloat = [], mixed = false }: QuantizeOptions): (node: OnnxNode) => KeptReason | undefined {
+  const patterns = [...keepFloat, ...(mixed ? ['separated/*'] : [])].map(
+    (pattern) => new RegExp(`^${pattern.split('*').map(escaped).join('.*')}$`),
+  );
+  return ({ name }) => (patterns.some((pattern) => pattern.test(name)) ? 'asked for' : undefined);
+}
+
+const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+
+function convInputs({ kinds }: Int8Plan): Set<string> {
+  return new Set([...kinds].filter(([, kind]) => kind === 'conv').map(([node]) => node.inputs[0]!));
+}
+
+/** The float model's card with the new digest, and what was done. */
+function withNote(graph: OnnxModel, source: OnnxModel, { range, worstPair, pictures, layers }: QuantizeReport): OnnxModel {
+  const card = cardIn('the model', source.metadata);
+  const int8 = layers.filter((layer) => layer.int8).length;
+  const note: Int8Note = {
+    schema: 1,
+    source: card?.digest ?? digestOf(source),
+    weights: range,
+    worstPair,
+    pictures,
+    int8,
+    float: layers.length - int8,
+  };
+  return {
+    ...graph,
+    metadata: {
+      ...source.metadata,
+      ...(card && { [CARD_KEY]: JSON.stringify({ ...card, digest: digestOf(graph) }) }),
+      [INT8_KEY]: JSON.stringify(note),
+    },
+  };
+}
