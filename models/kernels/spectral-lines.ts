@@ -1,7 +1,7 @@
 /**
- * Correlation of a line with a kernel as a bilinear form y = A · ((G · w) ⊙ (B · x)), from the real discrete Fourier transform of
- * a length that holds the line and its padding; exact zero padding, output as long as the input.
- * With Gauss' trick a complex product takes three real ones, and its sums are inside the constant matrices.
+ * Correlation of a line with a kernel as a bilinear form y = A · ((G · w) ⊙ (B · x)), from the real discrete Fourier transform;
+ * exact zero padding, output as long as the input. With Gauss' trick a complex product takes three real ones, and its sums are
+ * inside the constant matrices.
  */
 export interface LineForm {
   /** Products a line: rows of G and B, columns of A. */
@@ -15,22 +15,33 @@ export interface LineForm {
 }
 
 /**
+ * Shortest transform that is exact. It is cyclic, so the zeros before the line are the zeros behind it: line and one padding,
+ * where a linear transform would need both (10 % more products at the paper's size).
+ *
+ * @param length  of the line, ≥ 1
+ * @param kernel  odd
+ */
+export function transformLength(length: number, kernel: number): number {
+  return length + (kernel >> 1);
+}
+
+/**
  * @param length  of the line, ≥ 1
  * @param kernel  odd
  */
 export function lineForm(length: number, kernel: number): LineForm {
   const pad = kernel >> 1;
-  const size = transformLength(length + kernel - 1);
-  // Only half of the frequencies of a real signal count; the lowest and the highest have no imaginary part.
+  const size = transformLength(length, kernel);
+  // Only half of the frequencies of a real signal count; the lowest and, for an even size, the highest have no imaginary part.
   const real = (f: number): boolean => f === 0 || 2 * f === size;
-  const frequencies = Array.from({ length: size / 2 + 1 }, (_, f) => f);
+  const frequencies = Array.from({ length: (size >> 1) + 1 }, (_, f) => f);
   const products = frequencies.reduce((sum, f) => sum + (real(f) ? 1 : 3), 0);
   const b = new Float32Array(products * length);
   const g = new Float32Array(products * kernel);
   const a = new Float32Array(length * products);
   let row = 0;
   for (const f of frequencies) {
-    const angle = (steps: number): number => (2 * Math.PI * f * (steps % size)) / size;
+    const angle = (steps: number): number => (2 * Math.PI * ((f * steps) % size)) / size;
     const weight = real(f) ? 1 / size : 2 / size;
     const count = real(f) ? 1 : 3;
     for (let j = 0; j < length; j++) {
@@ -54,9 +65,4 @@ export function lineForm(length: number, kernel: number): LineForm {
     row += count;
   }
   return { products, b, g, a };
-}
-
-/** Even length ≥ `least`; evenness makes the highest frequency real. */
-function transformLength(least: number): number {
-  return least + (least % 2);
 }

@@ -19,8 +19,8 @@ interface Axis {
 }
 
 /**
- * The separated convolution in the frequency domain of its lines: exact up to rounding (measured 7e-7 of the largest value), a third
- * to a quarter of the time of the direct form at the paper's size (kernels.md §3, §10; the layout called S2 there).
+ * The separated convolution in the frequency domain of its lines: exact up to rounding (7e-7 of the largest value), a quarter of the
+ * time of the direct form or less at the paper's size on a processor with AVX2 only: docs/kernels.md.
  *
  * Every product has the batch among its rows only, so that a batch equals its single runs bit for bit. Needs ONNX Runtime
  * (FusedMatMul), and memory for the spectra, which it works out of the stored taps when the file is loaded.
@@ -96,8 +96,8 @@ function swapOuter(g: GraphBuilder, x: Value): Value {
 }
 
 /**
- * The weights' products `[products, out, in]`, worked out of the taps inside the graph: ONNX Runtime folds them once, when it loads
- * the file, and the file stays as small as the direct form's.
+ * The weights' products `[products, in, out]`, worked out of the taps inside the graph: ONNX Runtime folds them once, when it
+ * loads the file, and the file stays as small as the direct form's.
  */
 function spectrum(
   g: GraphBuilder,
@@ -108,29 +108,27 @@ function spectrum(
   window: readonly [number, number],
 ): Value {
   const taps = g.take(`${name}.weight`, [out, input, ...window], { kind: 'he', gain: name.endsWith('1') ? 0.5 : 1 });
-  const pairs = out * input;
+  // Not transposed, for the runtime copies a block of these into order before each product.
   const byTap = new Float32Array(taps.length);
-  for (let pair = 0; pair < pairs; pair++)
-    for (let k = 0; k < kernel; k++) byTap[k * pairs + pair] = taps[pair * kernel + k]!;
+  for (let o = 0; o < out; o++)
+    for (let i = 0; i < input; i++)
+      for (let k = 0; k < kernel; k++) byTap[(k * input + i) * out + o] = taps[(o * input + i) * kernel + k]!;
   const table = g.constant(`spectral.g:${form.products}`, [form.products, kernel], form.g);
-  return reshape(g, matMul(g, table, g.constant(`${name}.weight`, [kernel, pairs], byTap)), [
-    form.products,
-    out,
-    input,
-  ]);
+  const spectra = matMul(g, table, g.constant(`${name}.taps`, [kernel, input * out], byTap));
+  return reshape(g, spectra, [form.products, input, out]);
 }
 
 /** k×1 on rows `[h, n, w·c]`: → `[h, n·w·o]`. */
 function alongColumns(g: GraphBuilder, rows: Value, { b, a, form, length }: Axis, weights: Value, columns: Dim): Value {
-  const [, out, input] = weights.dims;
+  const [, input, out] = weights.dims;
   const flat = reshape(g, rows, [length, multiplyDims(columns, input!)]);
   const spectral = reshape(g, matMul(g, b, flat), [form.products, columns, input!]);
-  const products = fusedMatMul(g, spectral, weights, { flipB: true });
+  const products = matMul(g, spectral, weights);
   return matMul(g, a, reshape(g, products, [form.products, multiplyDims(columns, out!)]));
 }
 
 /** 1×k on lines `[n·h, w, c]`: → `[n·h, w, o]`. */
 function alongRows(g: GraphBuilder, lines: Value, { b, a, form, length }: Axis, weights: Value): Value {
-  const products = fusedMatMul(g, matMul(g, b, lines), weights, { batchA: true, flipB: true });
+  const products = fusedMatMul(g, matMul(g, b, lines), weights, { batchA: true });
   return fusedMatMul(g, reshape(g, a, [1, length, form.products]), products, { batchB: true });
 }

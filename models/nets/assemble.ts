@@ -1,5 +1,6 @@
 import { InputError } from '../../config/errors.js';
 import { COCO_80 } from '../adapters/coco-labels.js';
+import { type Forms, withForms } from '../kernels/forms.js';
 import { readModel } from '../onnx/decode.js';
 import type { OnnxModel } from '../onnx/model.js';
 import { type BodyCard, bodyCardIn, CARD_KEY, cardIn, type ModelCard } from '../weights/card.js';
@@ -15,7 +16,6 @@ import {
 } from '../weights/source.js';
 import { type CardOptions, cardFor } from './card-for.js';
 import { buildNetwork } from './network.js';
-import type { SeparatedForm } from './separated-conv.js';
 
 /** What to build, as a user says it. */
 export interface AssembleOptions extends Omit<CardOptions, 'preset'> {
@@ -29,7 +29,8 @@ export interface AssembleOptions extends Omit<CardOptions, 'preset'> {
   readonly seed?: number;
   /** Where a ResNet halves the size; left out: what the weights say, else the preset. */
   readonly strideOn?: '1x1' | '3x3';
-  readonly form?: SeparatedForm;
+  /** How costly parts are computed; left out: directly. */
+  readonly forms?: Partial<Forms>;
   readonly trace?: boolean;
 }
 
@@ -57,11 +58,14 @@ export function assemble(options: AssembleOptions): Assembled {
         weights,
         ...(bodyFile && { bodyFile }),
         bodyClasses: bodyClasses(card),
-        ...(options.form && { form: options.form }),
         ...(options.trace && { trace: true }),
       }),
     );
-    return { model, card: cardIn('the new model', model.metadata)!, tensors: weights.taken };
+    return {
+      model: options.forms ? withForms('the new model', model, options.forms) : model,
+      card: cardIn('the new model', model.metadata)!,
+      tensors: weights.taken,
+    };
   } finally {
     for (const file of files) file.close();
   }
@@ -73,7 +77,7 @@ export async function saveWeights(file: string, { card, tensors }: Assembled): P
 }
 
 function cardOf(options: AssembleOptions, files: readonly SafetensorsFile[]): ModelCard {
-  const { preset, weights: _weights, body: _body, seed, strideOn, form: _form, trace: _trace, ...rest } = options;
+  const { preset, weights: _weights, body: _body, seed, strideOn, forms: _forms, trace: _trace, ...rest } = options;
   const told = files.map((file) => cardIn(file.name, file.metadata)).find((card) => card !== undefined);
   const body = files.map((file) => bodyCardIn(file.name, file.metadata)).find((card) => card !== undefined);
   const name = preset ?? told?.preset;

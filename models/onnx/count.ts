@@ -32,10 +32,12 @@ export function countModel(model: OnnxModel, sizes: Readonly<Record<string, numb
   for (const { name, dims } of [...inputs, ...outputs, ...values]) if (dims) shapes.set(name, dims);
   for (const { name, dims } of initializers) shapes.set(name, dims);
   const constants = new Map(initializers.map((tensor) => [tensor.name, tensor]));
-  const numbers = (name: string | undefined): number[] | undefined =>
-    shapes.get(name ?? '')?.map((dim) => {
+  const numbers = (value: string | undefined): number[] | undefined =>
+    shapes.get(value ?? '')?.map((dim) => {
       const { factor, symbol } = splitDim(dim);
-      return symbol ? factor * (sizes[symbol] ?? 1) : factor;
+      // `M+1` is a list with one row more.
+      const [name = '', more = '0'] = symbol.split('+');
+      return symbol ? factor * ((sizes[name] ?? 1) + Number(more)) : factor;
     });
 
   const stages = new Map<string, { multiplyAdds: number; parameters: number }>();

@@ -1,21 +1,21 @@
 import { statSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
-import { spectralSeparated } from '../../models/kernels/spectral-separated.js';
+import { checkedForms, FORMS, type Forms } from '../../models/kernels/forms.js';
 import { type AssembleOptions, assemble, saveWeights } from '../../models/nets/assemble.js';
 import { inspectModel, type ModelReport } from '../../models/nets/inspect.js';
 import { PRESETS } from '../../models/nets/presets.js';
-import { directSeparated } from '../../models/nets/separated-conv.js';
 import { writeModel } from '../../models/onnx/encode.js';
 import { tuneCommand } from './model-tune.js';
 
-/** Forms of the separated convolution by the names the command line knows. */
-const FORMS = { direct: directSeparated, spectral: spectralSeparated } as const;
+const FORM_EXAMPLE = Object.entries(FORMS)
+  .map(([part, forms]) => `${part}=${forms.join('|')}`)
+  .join(',');
 
 interface BuildFlags extends Pick<AssembleOptions, 'preset' | 'body' | 'seed' | 'proposals' | 'strideOn'> {
   readonly weights?: readonly string[];
   readonly size?: { readonly height: number; readonly width: number };
   readonly classes?: readonly string[];
-  readonly form: keyof typeof FORMS;
+  readonly form?: Forms;
   readonly out: string;
   readonly saveWeights?: string;
   readonly json?: boolean;
@@ -43,7 +43,7 @@ function buildCommand(): Command {
       text.split(',').map((name) => name.trim()),
     )
     .option('--stride-on <1x1|3x3>', 'where a ResNet halves the size (left out: as its weights say)', strideOf)
-    .option('--form <direct|spectral>', 'how the separated convolution is computed', formOf, 'direct')
+    .option('--form <part=form,…>', `how costly parts are computed, such as ${FORM_EXAMPLE}`, formsOf)
     .option('--save-weights <file>', 'also write the tensors with the card as safetensors, for training')
     .requiredOption('--out <file>', 'ONNX file to write')
     .option('--json', 'print one JSON object')
@@ -54,7 +54,7 @@ function buildCommand(): Command {
         .join('\n')}`,
     )
     .action(async ({ size, form, out, saveWeights: saveTo, json, ...flags }: BuildFlags) => {
-      const built = assemble({ ...flags, ...size, form: FORMS[form] });
+      const built = assemble({ ...flags, ...size, ...(form && { forms: form }) });
       const bytes = await writeModel(out, built.model);
       if (saveTo) await saveWeights(saveTo, built);
       const report = { file: out, bytes, ...(saveTo && { weights: saveTo }), card: built.card };
@@ -128,8 +128,12 @@ function strideOf(text: string): '1x1' | '3x3' {
   return text;
 }
 
-function formOf(text: string): keyof typeof FORMS {
-  if (!Object.hasOwn(FORMS, text))
-    throw new InvalidArgumentError(`it must be one of: ${Object.keys(FORMS).join(', ')}`);
-  return text as keyof typeof FORMS; // Checked in the line above.
+/** `separated=spectral,regions=gemm`; `spectral` alone is the separated convolution's. */
+function formsOf(text: string): Forms {
+  const named = text.split(',').map((pair) => (pair.includes('=') ? pair.split('=', 2) : ['separated', pair]));
+  try {
+    return checkedForms(Object.fromEntries(named) as Record<string, string>); // Pairs by the line above.
+  } catch (cause) {
+    throw new InvalidArgumentError((cause as Error).message); // checkedForms throws nothing but InputError.
+  }
 }

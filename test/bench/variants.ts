@@ -3,7 +3,6 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { InputError } from '../../config/errors.js';
-import { spectralSeparated } from '../../models/kernels/spectral-separated.js';
 import { assemble } from '../../models/nets/assemble.js';
 import { countModel } from '../../models/onnx/count.js';
 import { writeModel } from '../../models/onnx/encode.js';
@@ -121,7 +120,7 @@ async function build(folder: string, name: string, size: { height: number; width
     preset,
     seed: 1,
     ...size,
-    ...(form === 'spectral' && { form: spectralSeparated }),
+    ...(form === 'spectral' && { forms: { separated: 'spectral' } }),
   });
   const file = join(folder, `${preset}-${form ?? 'direct'}.onnx`);
   await writeModel(file, model);

@@ -53,6 +53,7 @@ function unary(op: string, attributes: Readonly<Record<string, { readonly float:
 export const relu = unary('Relu');
 export const sigmoid = unary('Sigmoid');
 export const exp = unary('Exp');
+export const abs = unary('Abs');
 /** x · min(max(x + 3, 0), 6) / 6 */
 export const hardSwish = unary('HardSwish');
 
@@ -76,4 +77,10 @@ export function softmax(g: GraphBuilder, x: Value, axis: number): Value {
 /** Same numbers in another type; fractions are cut off. */
 export function cast(g: GraphBuilder, x: Value, type: ElementType): Value {
   return g.node('Cast', [x], { to: ELEMENT_TYPES[type].code }, { type, dims: x.dims });
+}
+
+/** Mean over one axis, which goes. */
+export function mean(g: GraphBuilder, x: Value, axis: number): Value {
+  if (axis < 0 || axis >= x.dims.length) throw misfit('ReduceMean', [x], `has no axis ${axis}`);
+  return g.node('ReduceMean', [x], { axes: [axis], keepdims: 0 }, { type: x.type, dims: x.dims.toSpliced(axis, 1) });
 }
