@@ -1,0 +1,95 @@
+import type { FigureAt } from './figures.js';
+import type { Light } from './light.js';
+import { type Mesh, MeshBuilder } from './mesh.js';
+import { addPerson, type PersonLook, randomLook } from './person.js';
+import type { Actor } from './plan.js';
+import { type ArmHabit, seatedPose, strideOf, walkingPose } from './pose.js';
+import { between, partSeed, pick, seededRandom } from './random.js';
+import {
+  addBicycle,
+  addMotorcycle,
+  type BicycleLook,
+  bicycleSeating,
+  type MotorcycleLook,
+  motorcycleSeating,
+  randomBicycle,
+  randomMotorcycle,
+} from './two-wheelers.js';
+import { randomVehicle, type VehicleKind } from './vehicles.js';
+
+/** Gives every figure its body at a moment. What does not move in itself is made once. */
+export interface Wardrobe {
+  bodyOf(at: FigureAt, tS: number): Mesh;
+}
+
+/** Metres that a bicycle rolls in one turn of the cranks. */
+const DEVELOPMENT_M = 5.2;
+
+export function openWardrobe(light: Light): Wardrobe {
+  const rigid = new Map<Actor, Mesh>();
+  const people = new Map<Actor, PersonLook>();
+  const cycles = new Map<Actor, BicycleLook>();
+  const engines = new Map<Actor, MotorcycleLook>();
+  const kept = <T>(map: Map<Actor, T>, actor: Actor, make: () => T): T => {
+    const found = map.get(actor) ?? make();
+    map.set(actor, found);
+    return found;
+  };
+  const chance = (actor: Actor, part: number) => seededRandom(partSeed(actor.seed, part));
+  const cycle = (actor: Actor): BicycleLook => kept(cycles, actor, () => randomBicycle(chance(actor, 1)));
+  const engine = (actor: Actor): MotorcycleLook => kept(engines, actor, () => randomMotorcycle(chance(actor, 1)));
+  const built = (add: (mesh: MeshBuilder) => void): Mesh => {
+    const mesh = new MeshBuilder();
+    add(mesh);
+    return mesh.finish();
+  };
+  return {
+    bodyOf: ({ figure: { actor, label }, metres }, tS) => {
+      if (label === 'car' || label === 'bus' || label === 'truck') {
+        const kind: VehicleKind = label;
+        const lamps = light.lamps && actor.speed > 0;
+        return kept(rigid, actor, () => randomVehicle(kind, chance(actor, 1), lamps).mesh);
+      }
+      const crank = (metres / DEVELOPMENT_M) * 2 * Math.PI;
+      if (label === 'bicycle') {
+        if (actor.speed === 0) return kept(rigid, actor, () => built((mesh) => addBicycle(mesh, cycle(actor), 0.6)));
+        return built((mesh) => addBicycle(mesh, cycle(actor), crank));
+      }
+      if (label === 'motorcycle') return kept(rigid, actor, () => built((mesh) => addMotorcycle(mesh, engine(actor))));
+      const on = actor.kind === 'cyclist' ? 'bicycle' : actor.kind === 'motorcyclist' ? 'motorcycle' : 'feet';
+      const look = kept(people, actor, () => {
+        const drawn = randomLook(chance(actor, 2), on);
+        return actor.speed === 0 ? { ...drawn, arms: standingArms(actor, drawn) } : drawn;
+      });
+      return built((mesh) => {
+        if (on === 'bicycle') addPerson(mesh, look, seatedPose(look.build, bicycleSeating(cycle(actor), crank)));
+        else if (on === 'motorcycle') addPerson(mesh, look, seatedPose(look.build, motorcycleSeating(engine(actor))));
+        else addPerson(mesh, look, standingOrWalking(look, actor, metres, tS));
+      });
+    },
+  };
+}
+
+function standingArms(actor: Actor, look: PersonLook): PersonLook['arms'] {
+  const random = seededRandom(partSeed(actor.seed, 3));
+  const habit = (): ArmHabit => pick(random, ['swing', 'pocket', 'phone', 'folded'] as const);
+  const first = habit();
+  if (first === 'folded') return ['folded', 'folded'];
+  return [first, look.bag === 'hand' ? 'carry' : pick(random, ['swing', 'pocket'] as const)];
+}
+
+function standingOrWalking(look: PersonLook, actor: Actor, metres: number, tS: number): ReturnType<typeof walkingPose> {
+  const random = seededRandom(partSeed(actor.seed, 4));
+  const start = random();
+  const glance = between(random, -0.6, 0.6);
+  // Standing people look about, slowly; whole turns of the sine in a period would be better and are not seen.
+  if (actor.speed === 0)
+    return walkingPose(look.build, start, 0, look.arms, glance + 0.3 * Math.sin(tS * 0.5 + start * 6));
+  return walkingPose(
+    look.build,
+    (start + metres / strideOf(look.build, actor.speed)) % 1,
+    actor.speed,
+    look.arms,
+    glance * 0.4,
+  );
+}
