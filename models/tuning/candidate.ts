@@ -17,6 +17,8 @@ export interface Sample {
   readonly msPerFrame: number;
   /** Time of one run, ms: what a frame waits at least. */
   readonly runMs: number;
+  /** Time of all cores together for one frame, ms: what other programs are kept from. */
+  readonly cpuMs: number;
   /** Largest memory of a process with all the workers, bytes. */
   readonly peakBytes: number;
   /** Share of the instances that this form and the direct one agree on, 0…1. */

@@ -10,6 +10,7 @@ export interface Verdict<C> {
   readonly medianMs: number;
   readonly minMs: number;
   readonly runMs: number;
+  readonly cpuMs: number;
   readonly peakBytes: number;
   /** The least of all looks. */
   readonly agreement: number;
@@ -51,6 +52,7 @@ export function choose<C>(standings: readonly Standing<C>[], rule: ChoiceRule): 
       medianMs: median(taken.map(({ msPerFrame }) => msPerFrame)),
       minMs: Math.min(...taken.map(({ msPerFrame }) => msPerFrame)),
       runMs: median(taken.map(({ runMs }) => runMs)),
+      cpuMs: median(taken.map(({ cpuMs }) => cpuMs)),
       peakBytes: Math.max(0, ...taken.map(({ peakBytes }) => peakBytes)),
       agreement: Math.min(1, ...taken.map(({ agreement }) => agreement)),
       ratio: ratios[i]!,

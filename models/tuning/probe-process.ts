@@ -26,23 +26,31 @@ async function measure(request: ProbeRequest): Promise<FromProbe> {
   const threads = Array.from({ length: request.workers }, () => new ProbeThread(request));
   const [first] = await Promise.all(threads.map((thread) => thread.next('ready')));
   const { info, found, notes } = first!;
-  const timed = async (runs: number): Promise<number> => {
+  const timed = async (runs: number): Promise<Elapsed> => {
     const start = performance.now();
+    const before = process.cpuUsage();
     for (const thread of threads) thread.say({ kind: 'run', runs });
     await Promise.all(threads.map((thread) => thread.next('done')));
-    return performance.now() - start;
+    const { user, system } = process.cpuUsage(before);
+    return { clockMs: performance.now() - start, cpuMs: (user + system) / 1000, runs };
   };
   // The first round of all together tells how many runs fill the time, and counts when one does.
-  const onceMs = await timed(1);
-  const runs = Math.ceil(request.leastMs / onceMs);
-  const elapsedMs = runs > 1 ? await timed(runs) : onceMs;
-  const runMs = elapsedMs / Math.max(1, runs);
+  const once = await timed(1);
+  const more = Math.ceil(request.leastMs / once.clockMs);
+  const { clockMs, cpuMs, runs } = more > 1 ? await timed(more) : once;
+  const frames = runs * request.workers * (info.fixedBatch ?? request.batch);
   // maxRSS is in kB.
   const peakBytes = process.resourceUsage().maxRSS * 1024;
   for (const thread of threads) thread.say({ kind: 'close' });
   await Promise.all(threads.map((thread) => thread.ended));
-  const sample = { msPerFrame: runMs / request.workers / (info.fixedBatch ?? request.batch), runMs, peakBytes };
+  const sample = { msPerFrame: clockMs / frames, runMs: clockMs / runs, cpuMs: cpuMs / frames, peakBytes };
   return { kind: 'answer', answer: { sample, info, found, notes } };
+}
+
+interface Elapsed {
+  readonly clockMs: number;
+  readonly cpuMs: number;
+  readonly runs: number;
 }
 
 type Kind = FromProbeThread['kind'];

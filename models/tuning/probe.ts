@@ -9,7 +9,7 @@ const MOST_LAST_WORDS = 300;
 /**
  * Measures one way to run one file, in a process of its own.
  *
- * @param signal  ends the process before its time
+ * @param signal  ends the process at once
  * @throws Error when it cannot run: refused, crashed, or ended by the signal
  */
 export async function probe(request: ProbeRequest, signal?: AbortSignal): Promise<ProbeAnswer> {

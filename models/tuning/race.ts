@@ -21,8 +21,8 @@ export interface RaceOptions<C> {
   readonly onLook?: (candidate: C) => void;
 }
 
-/** This much behind the reference after two looks, and it is out: more looks would only cost time. */
-const HOPELESS = 1.5;
+/** This much behind the fastest after two looks, and it is out: more looks would only cost time. */
+const HOPELESS = 1.3;
 
 /**
  * Looks at each candidate once a round, in turn, so that a drift of a shared machine hits all alike; each round starts one place
@@ -44,16 +44,19 @@ export async function race<C>(candidates: readonly C[], options: RaceOptions<C>)
       try {
         run.samples[round] = await measure(run.candidate);
       } catch (cause) {
+        if (now() >= until) return finished(runs); // The time cut it off: no fault of its own.
         run.left = cause instanceof Error ? cause.message : String(cause);
       }
       onLook?.(run.candidate);
     }
     if (round < 1) continue;
-    const best = least(reference.samples);
+    const best = Math.min(
+      ...runs.map((run) => (run.left === undefined ? least(run.samples) : Number.POSITIVE_INFINITY)),
+    );
     for (const run of runs) {
       if (run === reference || run.left !== undefined) continue;
       const behind = least(run.samples) / best;
-      if (behind > HOPELESS) run.left = `${behind.toFixed(1)} times the reference's time after ${round + 1} looks`;
+      if (behind > HOPELESS) run.left = `${behind.toFixed(1)} times the fastest's time after ${round + 1} looks`;
     }
   }
   return finished(runs);

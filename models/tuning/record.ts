@@ -16,6 +16,8 @@ const rowSchema = z.object({
   minMs: z.number().nullable(),
   /** ms one run takes. */
   runMs: z.number().nullable(),
+  /** ms of all cores together a frame. */
+  cpuMs: z.number().nullable(),
   peakMB: z.number(),
   /** Reference's time ÷ this one's, same race; null without a look. */
   ratio: z.number().nullable(),

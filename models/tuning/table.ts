@@ -12,6 +12,7 @@ export function explainTable(entry: TuningEntry): string {
     'ms/frame',
     'least',
     'ms/run',
+    'cpu ms',
     'ratio',
     'agree',
     'peak MB',
@@ -28,7 +29,7 @@ export function explainTable(entry: TuningEntry): string {
     `${describeProcessor(entry.processor)}, ${entry.runtime}, on ${entry.ranOn}, measured ${entry.measured}`,
     line(head),
     ...rows.map(line),
-    'ms/frame: all workers busy, median of the looks; ratio: to the first of its race; agree: instances shared with the direct form',
+    'ms/frame: all workers busy, median of the looks; cpu ms: of all cores, a frame; ratio: to the first of its race; agree: instances shared with the direct form',
   ].join('\n');
 }
 
@@ -42,6 +43,7 @@ function cells(row: TuningRow): string[] {
     ms(row.medianMs),
     ms(row.minMs),
     ms(row.runMs),
+    ms(row.cpuMs),
     row.ratio === null ? '-' : row.ratio.toFixed(2),
     row.agreement.toFixed(2),
     row.peakMB ? String(row.peakMB) : '-',

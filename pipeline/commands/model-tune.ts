@@ -101,9 +101,9 @@ async function measure(
       batches: flags.batch,
       budgetS: flags.budget,
       mostWorkers: MOST_WORKERS,
-      probe: async (request) => {
+      probe: async (request, mostMs) => {
         stop.signal.throwIfAborted();
-        return await probe(request, stop.signal);
+        return await probe(request, AbortSignal.any([stop.signal, AbortSignal.timeout(Math.ceil(mostMs))]));
       },
       now: () => performance.now(),
       today: new Date().toISOString(),

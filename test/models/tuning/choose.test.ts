@@ -8,6 +8,7 @@ const RULE: ChoiceRule = { margin: 0.05, least: 3, mostBytes: 1e9 };
 const sample = (msPerFrame: number, peakBytes = 1e6): Sample => ({
   msPerFrame,
   runMs: msPerFrame,
+  cpuMs: msPerFrame,
   peakBytes,
   agreement: 1,
 });
@@ -128,12 +129,27 @@ describe('race', () => {
     expect(chosen(standings)).toBe('a');
   });
 
+  it('a look that the end of the time cuts off is no failure', async () => {
+    let clock = 0;
+    const standings = await race(['a', 'b'], {
+      measure: async (candidate) => {
+        clock += 10;
+        if (candidate === 'b') throw new Error('killed');
+        return sample(10);
+      },
+      now: () => clock,
+      rounds: 5,
+      until: 20,
+    });
+    expect(standings[1]).toEqual({ candidate: 'b', samples: [] });
+  });
+
   it('a hopeless candidate leaves after two looks, the reference never', async () => {
-    const { looked, now, measure } = laboratory({ a: () => 100, b: () => 500, c: () => 10 });
+    const { looked, now, measure } = laboratory({ a: () => 100, b: () => 50, c: () => 10 });
     const standings = await race(['a', 'b', 'c'], { measure, now, rounds: 5, until: Number.POSITIVE_INFINITY });
     expect(looked.filter((one) => one === 'b')).toHaveLength(2);
     expect(looked.filter((one) => one === 'a')).toHaveLength(5);
-    expect(standings[1]!.left).toBe("5.0 times the reference's time after 2 looks");
+    expect(standings[1]!.left).toBe("5.0 times the fastest's time after 2 looks");
   });
 
   it('a candidate that fails is out with its reason; the others go on', async () => {
