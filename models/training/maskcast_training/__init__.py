@@ -1,0 +1,1 @@
+"""The recipe of the shipped model. See README.md one folder up."""

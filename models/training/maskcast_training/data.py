@@ -1,0 +1,202 @@
+"""Pictures with boxes and masks in COCO format, and what a camera does to them.
+
+A training file may carry the lists `labeled` and `masks` (../shared/datasets/README.md): classes outside `labeled` are never taught as
+background, and an object has a mask when it has a `segmentation`.
+"""
+
+import io
+import json
+import os
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageEnhance, ImageFilter
+from pycocotools import mask as coco_mask
+
+CROP = 64  # Side of a stored mask crop.
+MARGIN = 0.25  # It reaches this share of the box's side beyond the box.
+
+
+@dataclass
+class Picture:
+    file: str
+    width: int
+    height: int
+    boxes: np.ndarray  # [k,4] x1 y1 x2 y2, px
+    labels: np.ndarray  # int64 [k], places in the card's classes
+    segmentations: list  # Per object polygons, RLE, or None.
+    complete: bool  # Every object of the card's classes is annotated.
+    drawn: bool
+    weight: float
+
+
+def read(file, images, classes, drawn=False):
+    """All pictures of one COCO file; crowds are left out (a picture with crowds is not complete)."""
+    with open(file) as text:
+        data = json.load(text)
+    place = {c["id"]: classes.index(c["name"]) for c in data["categories"] if c["name"] in classes}
+    labelled = set(data.get("labeled", [c["name"] for c in data["categories"]]))
+    objects = {}
+    for a in data["annotations"]:
+        if a["category_id"] in place:
+            objects.setdefault(a["image_id"], []).append(a)
+    pictures = []
+    for image in data["images"]:
+        mine = objects.get(image["id"], [])
+        single = [a for a in mine if not a.get("iscrowd") and a["bbox"][2] > 1 and a["bbox"][3] > 1]
+        boxes = np.array([a["bbox"] for a in single], np.float32).reshape(-1, 4)
+        boxes[:, 2:] += boxes[:, :2]
+        labels = np.array([place[a["category_id"]] for a in single], np.int64)
+        masks = [a.get("segmentation") for a in single]
+        vehicles = [m for m, c in zip(masks, labels) if classes[c] != "person"]
+        weight = (1.0 + bool(vehicles) + 1.5 * any(m is not None for m in vehicles)) if len(single) else 0.3
+        pictures.append(
+            Picture(
+                os.path.join(images, image["file_name"]), image["width"], image["height"], boxes, labels, masks,
+                labelled.issuperset(classes) and len(single) == len(mine), drawn, weight,
+            )
+        )
+    return pictures
+
+
+def bitmap(segmentation, height, width):
+    if isinstance(segmentation, list):
+        rle = coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
+    elif isinstance(segmentation["counts"], list):
+        rle = coco_mask.frPyObjects(segmentation, height, width)
+    else:
+        rle = segmentation
+    return coco_mask.decode(rle)
+
+
+@dataclass
+class Sample:
+    """A picture as the network sees it."""
+
+    image: np.ndarray  # uint8 [H,W,3]
+    boxes: np.ndarray  # [k,4] px of the input
+    labels: np.ndarray  # [k]
+    crops: np.ndarray  # uint8 [k,CROP,CROP] 0…255, mask in the box with its margin; zero without one
+    masked: np.ndarray  # bool [k]
+    complete: bool
+    drawn: bool
+
+
+def empty(height, width):
+    return Sample(np.zeros((height, width, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.int64),
+                  np.zeros((0, CROP, CROP), np.uint8), np.zeros(0, bool), True, False)
+
+
+def placed(picture, window, flip, target, into):
+    """Brings `window` (x1 y1 x2 y2 px of the picture) to `target` (x1 y1 x2 y2 px of the input) of a sample."""
+    x1, y1, x2, y2 = window
+    tx, ty, tw, th = int(target[0]), int(target[1]), int(target[2] - target[0]), int(target[3] - target[1])
+    with Image.open(picture.file) as opened:
+        image = opened.convert("RGB").resize((tw, th), Image.BILINEAR, box=(x1, y1, x2, y2))
+    pixels = np.asarray(image)
+    into.image[ty : ty + th, tx : tx + tw] = pixels[:, ::-1] if flip else pixels
+    sx, sy = tw / (x2 - x1), th / (y2 - y1)
+    boxes, labels, crops, masked = [], [], [], []
+    for box, label, segmentation in zip(picture.boxes, picture.labels, picture.segmentations):
+        seen = np.array([max(box[0], x1), max(box[1], y1), min(box[2], x2), min(box[3], y2)], np.float32)
+        area = (box[2] - box[0]) * (box[3] - box[1])
+        if seen[2] - seen[0] < 1 or seen[3] - seen[1] < 1 or (seen[2] - seen[0]) * (seen[3] - seen[1]) < 0.3 * area:
+            continue
+        b = np.array([(seen[0] - x1) * sx, (seen[1] - y1) * sy, (seen[2] - x1) * sx, (seen[3] - y1) * sy], np.float32)
+        if flip:
+            b[[0, 2]] = tw - b[[2, 0]]
+        if min(b[2] - b[0], b[3] - b[1]) < 3:
+            continue
+        crop = np.zeros((CROP, CROP), np.uint8)
+        if segmentation is not None:
+            bits = bitmap(segmentation, picture.height, picture.width)
+            if len(boxes) >= 0:
+                bits[:, : max(0, int(np.floor(x1)))] = 0
+                bits[:, int(np.ceil(x2)) :] = 0
+                bits[: max(0, int(np.floor(y1)))] = 0
+                bits[int(np.ceil(y2)) :] = 0
+            crop = cut(bits, seen)
+            if flip:
+                crop = crop[:, ::-1]
+        boxes.append(b + np.array([tx, ty, tx, ty], np.float32))
+        labels.append(label)
+        crops.append(crop)
+        masked.append(segmentation is not None and crop.max() > 127)
+    if boxes:
+        into.boxes = np.concatenate([into.boxes, boxes])
+        into.labels = np.concatenate([into.labels, labels])
+        into.crops = np.concatenate([into.crops, crops])
+        into.masked = np.concatenate([into.masked, masked])
+    into.complete &= picture.complete
+    into.drawn |= picture.drawn
+
+
+def cut(bits, box):
+    """[h,w] bits → CROP×CROP of the box with its margin, areas averaged."""
+    w, h = box[2] - box[0], box[3] - box[1]
+    x1, y1 = box[0] - MARGIN * w, box[1] - MARGIN * h
+    x2, y2 = box[2] + MARGIN * w, box[3] + MARGIN * h
+    left, top = int(max(0, np.ceil(-x1))), int(max(0, np.ceil(-y1)))
+    right, bottom = int(max(0, np.ceil(x2 - bits.shape[1]))), int(max(0, np.ceil(y2 - bits.shape[0])))
+    # Only the neighbourhood: large pictures hold many small objects.
+    fx1, fy1 = int(max(0, np.floor(x1))), int(max(0, np.floor(y1)))
+    part = bits[fy1 : int(np.ceil(y2)) + 1, fx1 : int(np.ceil(x2)) + 1]
+    part = np.pad(part, ((top, bottom + 1), (left, right + 1)))
+    ox, oy = fx1 - left, fy1 - top
+    image = Image.fromarray(part * 255)
+    x2, y2 = min(x2 - ox, image.width), min(y2 - oy, image.height)
+    return np.asarray(image.resize((CROP, CROP), Image.BOX, box=(max(0, x1 - ox), max(0, y1 - oy), x2, y2)))
+
+
+def whole(picture, height, width):
+    sample = empty(height, width)
+    placed(picture, (0, 0, picture.width, picture.height), False, (0, 0, width, height), sample)
+    return sample
+
+
+def augmented(picture, others, height, width, rng, mosaic=0.2):
+    """Crop of a camera's shape, mirror, colours, blur, noise and compression; sometimes four pictures in one, so that things are small."""
+    sample = empty(height, width)
+    if rng.random() < mosaic:
+        x, y = int(width * rng.uniform(0.35, 0.65)), int(height * rng.uniform(0.35, 0.65))
+        tiles = ((0, 0, x, y), (x, 0, width, y), (0, y, x, height), (x, y, width, height))
+        for one, tile in zip([picture, *(others[rng.integers(len(others))] for _ in range(3))], tiles):
+            placed(one, window_of(one, rng, 0.7), rng.random() < 0.5, tile, sample)
+    else:
+        placed(picture, window_of(picture, rng, 0.45), rng.random() < 0.5, (0, 0, width, height), sample)
+    sample.image = weathered(sample.image, rng)
+    return sample
+
+
+def window_of(picture, rng, least):
+    """A window whose shape lies between the picture's own and 16:9, as cameras see."""
+    w, h = picture.width, picture.height
+    scale = rng.uniform(least, 1)
+    shape = np.exp(rng.uniform(np.log(min(w / h, 1.2)), np.log(max(w / h, 1.9))))
+    ww, wh = (w * scale, w * scale / shape) if w * scale / shape <= h else (h * scale * shape, h * scale)
+    ww, wh = min(ww, w), min(wh, h)
+    # Around an object rather than around nothing.
+    cx, cy = rng.uniform(0, w), rng.uniform(0, h)
+    if len(picture.boxes):
+        b = picture.boxes[rng.integers(len(picture.boxes))]
+        cx, cy = rng.uniform(b[0], b[2]), rng.uniform(b[1], b[3])
+    x, y = np.clip(cx - ww * rng.uniform(0.2, 0.8), 0, w - ww), np.clip(cy - wh * rng.uniform(0.2, 0.8), 0, h - wh)
+    return float(x), float(y), float(x + ww), float(y + wh)
+
+
+def weathered(pixels, rng):
+    image = Image.fromarray(pixels)
+    if rng.random() < 0.6:
+        image = ImageEnhance.Brightness(image).enhance(np.exp(rng.uniform(-0.5, 0.35)))
+        image = ImageEnhance.Contrast(image).enhance(np.exp(rng.uniform(-0.35, 0.3)))
+        image = ImageEnhance.Color(image).enhance(rng.uniform(0, 1.5) if rng.random() < 0.9 else 0)
+    if rng.random() < 0.25:
+        image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.4)))
+    if rng.random() < 0.3:
+        noise = rng.normal(0, rng.uniform(2, 10), (image.height, image.width, 1))
+        image = Image.fromarray(np.clip(np.asarray(image) + noise, 0, 255).astype(np.uint8))
+    if rng.random() < 0.5:
+        stored = io.BytesIO()
+        image.save(stored, "JPEG", quality=int(rng.integers(25, 80)))
+        image = Image.open(stored).convert("RGB")
+    return np.asarray(image)

@@ -1,0 +1,111 @@
+"""Losses. Shapes as in network.py; every loss is a scalar, already divided by what it counts."""
+
+import torch
+import torch.nn.functional as F
+
+# Rarely drawn vehicles share what few masks they have: a mask of one also teaches the others' channel, at half the weight.
+KIN = (("car", "bus", "truck"), ("bicycle", "motorcycle"))
+
+
+def kin_of(classes):
+    """[classes, classes] weight that a mask of class i has for channel j."""
+    table = torch.eye(len(classes))
+    for group in KIN:
+        for a in group:
+            for b in group:
+                if a != b and a in classes and b in classes:
+                    table[classes.index(a), classes.index(b)] = 0.5
+    return table
+
+
+def mask_loss(logits, targets, labels, weights, kin):
+    """Binary cross-entropy (double at the outline) + 0.5 dice (Milletari et al. 2016), on the right class's channel and its kin's.
+
+    logits [R,C,28,28]; targets [R,28,28] 0…1; labels int64 [R]; weights [R]; kin [C,C].
+    """
+    share = kin[labels] * weights[:, None]  # [R,C]
+    t = targets[:, None].expand_as(logits)
+    # Cells whose target is neither all in nor all out, or whose neighbours differ, lie on the outline.
+    spread = F.max_pool2d(targets[:, None], 3, 1, 1) + F.max_pool2d(-targets[:, None], 3, 1, 1)
+    bce = (F.binary_cross_entropy_with_logits(logits, t, reduction="none") * (1 + spread)).mean((2, 3))
+    p = logits.sigmoid()
+    dice = 1 - (2 * (p * t).sum((2, 3)) + 1) / ((p * p).sum((2, 3)) + (t * t).sum((2, 3)) + 1)
+    return ((bce + 0.5 * dice) * share).sum() / share.sum().clamp(min=1e-6)
+
+
+def distillation(logits, bins, teacher_logits, teacher_bins):
+    """Keeps the first stage what it was: class scores of every cell, and box distributions where the teacher sees something.
+
+    Quality focal form for scores (Li et al. 2020: cross-entropy against the teacher's score, weighted by the squared difference).
+    """
+    target = teacher_logits.sigmoid()
+    score = target.amax(-1)
+    count = score[score > 0.05].sum().clamp(min=1)
+    difference = (logits.sigmoid() - target).abs()
+    classes = (F.binary_cross_entropy_with_logits(logits, target, reduction="none") * difference**2).sum() / count
+    kl = F.kl_div(bins.log_softmax(-1), teacher_bins.softmax(-1), reduction="none").sum(-1).mean(-1)
+    return classes + 0.5 * (kl * score).sum() / count
+
+
+def task_aligned(logits, boxes, truth, labels, places, columns, top=9):
+    """Cells for objects (Feng et al. 2021): score · IoU^6 ranks the cells whose centre lies in a box; each takes its best `top`.
+
+    One picture. logits [cells,80], boxes [cells,4], truth [k,4], labels [k] → object of each cell (−1: none) and its target score.
+    """
+    cells = len(boxes)
+    owner = torch.full((cells,), -1, dtype=torch.long)
+    quality = torch.zeros(cells)
+    if len(truth) == 0:
+        return owner, quality
+    iou = box_iou(truth, boxes)
+    inside = ((places > truth[:, None, :2]) & (places < truth[:, None, 2:])).all(-1)
+    score = logits.sigmoid()[:, [columns[i] for i in labels.tolist()]].T
+    metric = torch.where(inside, score.clamp(min=1e-4) * iou**6, torch.zeros(()))
+    best, place = metric.topk(min(top, cells), 1)
+    chosen = torch.zeros_like(metric).scatter_(1, place, (best > 0).float()).bool()
+    metric = torch.where(chosen, metric, torch.zeros(()))
+    value, index = metric.max(0)
+    taken = value > 0
+    owner[taken] = index[taken]
+    peak = metric.amax(1).clamp(min=1e-12)
+    peak_iou = torch.where(chosen, iou, torch.zeros(())).amax(1)
+    quality[taken] = (value / peak[index] * peak_iou[index])[taken]
+    return owner, quality
+
+
+def box_iou(a, b):
+    low = torch.maximum(a[:, None, :2], b[None, :, :2])
+    high = torch.minimum(a[:, None, 2:], b[None, :, 2:])
+    both = (high - low).clamp(min=0).prod(-1)
+    area = lambda x: (x[:, 2:] - x[:, :2]).prod(-1)
+    return both / (area(a)[:, None] + area(b)[None] - both).clamp(min=1e-9)
+
+
+def giou_loss(a, b):
+    """Rezatofighi et al. 2019, paired [k,4] and [k,4] → [k]."""
+    low, high = torch.maximum(a[:, :2], b[:, :2]), torch.minimum(a[:, 2:], b[:, 2:])
+    both = (high - low).clamp(min=0).prod(-1)
+    union = (a[:, 2:] - a[:, :2]).prod(-1) + (b[:, 2:] - b[:, :2]).prod(-1) - both
+    hull = (torch.maximum(a[:, 2:], b[:, 2:]) - torch.minimum(a[:, :2], b[:, :2])).prod(-1)
+    return 1 - both / union.clamp(min=1e-9) + (hull - union) / hull.clamp(min=1e-9)
+
+
+def detection_loss(network, logits, bins, objects):
+    """Varifocal class loss (Zhang et al. 2021) and GIoU of the first stage against annotated boxes, for pictures in which every object
+    of the card's classes is annotated. objects: per picture (boxes [k,4], labels [k]). Other classes' scores are left alone.
+    """
+    boxes = network.boxes(bins)
+    classes, places = 0.0, 0.0
+    count = 0.0
+    for i, (truth, labels) in enumerate(objects):
+        owner, quality = task_aligned(logits[i].detach(), boxes[i].detach(), truth, labels, network.places, network.columns)
+        target = torch.zeros(len(owner), len(network.columns))
+        mine = owner >= 0
+        target[mine, labels[owner[mine]]] = quality[mine]
+        ours = logits[i][:, network.columns]
+        weight = torch.where(target > 0, target, 0.75 * ours.detach().sigmoid() ** 2)
+        classes = classes + (F.binary_cross_entropy_with_logits(ours, target, reduction="none") * weight).sum()
+        if mine.any():
+            places = places + (giou_loss(boxes[i][mine], truth[owner[mine]]) * quality[mine]).sum()
+        count += float(quality.sum())
+    return (classes + 2 * places) / max(count, 1.0)

@@ -1,0 +1,255 @@
+"""Trains the shipped model: `python train.py settings/street.json --work DIR`. Stops and goes on at any time; see README.md."""
+
+import argparse
+import copy
+import json
+import math
+import os
+import signal
+import sys
+import time
+
+import numpy as np
+import torch
+
+from maskcast_training.data import augmented, read, whole
+from maskcast_training.evaluate import figures, line
+from maskcast_training.features import Cache, fill
+from maskcast_training.losses import detection_loss, distillation, kin_of, mask_loss
+from maskcast_training.network import Network, plain
+from maskcast_training.regions import batch_of
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+FIXED_WEIGHT = 1.0
+
+
+def say(text):
+    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
+
+
+class Average:
+    """Exponential moving average of the weights; shorter at the beginning."""
+
+    def __init__(self, network, decay):
+        self.decay, self.steps = decay, 0
+        self.values = {n: p.detach().clone() for n, p in network.w.items()}
+
+    def update(self, network):
+        self.steps += 1
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        with torch.no_grad():
+            for n, p in network.w.items():
+                self.values[n].lerp_(p, 1 - decay) if p.requires_grad else self.values[n].copy_(p)
+
+    def into(self, network):
+        twin = copy.deepcopy(network)
+        with torch.no_grad():
+            for n, p in twin.w.items():
+                p.copy_(self.values[n])
+        return twin
+
+
+class Phase:
+    """One run of the optimiser with its checkpoint. The random numbers of an iteration depend on its number only: a run that was
+    stopped goes on as if it had not been."""
+
+    def __init__(self, name, settings, network, groups, work):
+        self.name, self.settings, self.network = name, settings, network
+        self.file = os.path.join(work, f"{name}.checkpoint")
+        self.optimizer = torch.optim.AdamW(groups, weight_decay=settings["decay"])
+        self.rates = [g["lr"] for g in self.optimizer.param_groups]
+        self.average = Average(network, settings["average"])
+        self.done = 0
+        if os.path.exists(self.file):
+            state = torch.load(self.file, weights_only=True)
+            self.optimizer.load_state_dict(state["optimizer"])
+            with torch.no_grad():
+                for n, value in state["weights"].items():
+                    network.w[n].copy_(value)
+            self.average.values, self.average.steps, self.done = state["average"], state["steps"], state["done"]
+            say(f"{name}: goes on at iteration {self.done}")
+
+    def save(self):
+        state = {"optimizer": self.optimizer.state_dict(), "weights": {n: p.detach() for n, p in self.network.w.items()},
+                 "average": self.average.values, "steps": self.average.steps, "done": self.done}
+        torch.save(state, self.file + ".new")
+        os.replace(self.file + ".new", self.file)
+
+    def run(self, loss_of, evaluate):
+        s = self.settings
+        total, stop = s["iterations"], []
+        signal.signal(signal.SIGTERM, lambda *_: stop.append(True))
+        seen, since = {}, time.time()
+        while self.done < total:
+            i = self.done
+            warm = min(1.0, (i + 1) / s["warmUp"])
+            rate = warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * i / total)))
+            for group, lr in zip(self.optimizer.param_groups, self.rates):
+                group["lr"] = lr * rate
+            losses = loss_of(np.random.default_rng([s["seed"], i]))
+            self.optimizer.zero_grad(set_to_none=True)
+            sum(losses.values()).backward()
+            norm = torch.nn.utils.clip_grad_norm_([p for g in self.optimizer.param_groups for p in g["params"]], s["clip"])
+            if torch.isfinite(norm):
+                self.optimizer.step()
+            self.average.update(self.network)
+            self.done += 1
+            for k, v in {**losses, "norm": norm}.items():
+                seen.setdefault(k, []).append(float(v.detach()))
+            if self.done % 100 == 0:
+                means = ", ".join(f"{k} {np.mean(v):.4f}" for k, v in seen.items())
+                say(f"{self.name} {self.done}/{total}: {means}; {(time.time() - since) / 100:.2f} s an iteration")
+                seen, since = {}, time.time()
+            if self.done % s["save"] == 0 or self.done == total:
+                self.save()
+            if self.done % s["evaluate"] == 0 or self.done == total:
+                evaluate(self.average.into(self.network), f"{self.name} {self.done}")
+                since = time.time()
+            if stop:
+                self.save()
+                say(f"{self.name}: stopped at iteration {self.done}; run the same command to go on")
+                sys.exit(0)
+
+
+def sets_of(settings, classes):
+    pictures = []
+    for one in settings["sets"]:
+        folder = os.path.join(HERE, one["folder"]) if not os.path.isabs(one["folder"]) else one["folder"]
+        if not os.path.isdir(folder) and one.get("optional"):
+            say(f"no {one['folder']}: trained without it")
+            continue
+        for name in one["files"]:
+            pictures += read(os.path.join(folder, name), os.path.join(folder, "images"), classes, one.get("drawn", False))
+    return pictures[:: settings.get("every", 1)]
+
+
+def weights_of(pictures, drawn_share):
+    """Chance of each picture; drawings together get a fixed share."""
+    w = np.array([p.weight for p in pictures])
+    drawn = np.array([p.drawn for p in pictures])
+    if drawn.any():
+        w[drawn] *= drawn_share / (1 - drawn_share) * w[~drawn].sum() / w[drawn].sum()
+    return w / w.sum()
+
+
+def train_top(settings, network, pictures, work, evaluate):
+    """Phase 1: everything above the frozen body, from stored maps."""
+    s = settings["top"]
+    folder = os.path.join(work, "cache")
+    if not os.path.exists(os.path.join(folder, "about.json")):
+        fill(folder, network, pictures, s["views"], s["seed"], say=say)
+    cache = Cache(folder)
+    network.measure_statistics(cache.batch(range(r, r + 8)) for r in range(0, min(cache.count, 800) - 7, 8))
+    kin = kin_of(network.card["classes"])
+    useful = [r for r, o in enumerate(cache.objects) if o["sample"][3].any()]
+    chance = weights_of(pictures, settings["drawnShare"])[[cache.objects[r]["picture"] for r in useful]]
+    chance /= chance.sum()
+    for parameter in network.body_parameters():
+        parameter.requires_grad_(False)
+    phase = Phase("top", s, network, [{"params": network.top_parameters(), "lr": s["rate"]}], work)
+    person = network.card["classes"].index("person")
+
+    def loss_of(rng):
+        rows = [useful[k] for k in rng.choice(len(useful), s["batch"], p=chance)]
+        boxes, labels, wanted = batch_of([(cache.objects[r]["sample"], cache.objects[r]["found"]) for r in rows], rng)
+        logits = network.mask_logits(network.features(cache.batch(rows)), boxes)
+        weights = torch.where(labels == person, 1.0, 1.5)
+        return {"mask": mask_loss(logits, wanted, labels, weights, kin)}
+
+    phase.run(loss_of, evaluate)
+    phase.average.into(network).save(os.path.join(work, "top.safetensors"))
+    return phase.average.into(network)
+
+
+def train_whole(settings, network, teacher, pictures, work, evaluate):
+    """Phase 2: everything, gently: masks reach into the body, the first stage is held to the frozen one, drawings teach it too."""
+    s = settings["whole"]
+    for n, p in network.w.items():
+        p.requires_grad_(n.replace("/", ".") not in network.fixed)
+    kin = kin_of(network.card["classes"])
+    chance = weights_of(pictures, settings["drawnShare"])
+    body = network.body_parameters()
+    phase = Phase("whole", s, network, [{"params": body, "lr": s["bodyRate"], "weight_decay": 0.0},
+                                        {"params": network.top_parameters(), "lr": s["rate"]}], work)
+    person = network.card["classes"].index("person")
+
+    def loss_of(rng):
+        chosen = rng.choice(len(pictures), s["batch"], p=chance)
+        samples = [whole(pictures[k], network.height, network.width) if rng.random() < s["plain"] else
+                   augmented(pictures[k], pictures, network.height, network.width, rng) for k in chosen]
+        images = torch.from_numpy(np.stack([x.image for x in samples])).permute(0, 3, 1, 2)
+        maps = network.maps(images)
+        logits, bins = network.predictions(maps)
+        with torch.no_grad():
+            theirs = teacher.predictions(teacher.maps(images))
+        found = network.detections(logits.detach(), bins.detach(), 0.15, 60)
+        losses = {}
+        photographs = [k for k, x in enumerate(samples) if not x.drawn]
+        if photographs:
+            losses["keep"] = distillation(logits[photographs], bins[photographs], theirs[0][photographs], theirs[1][photographs])
+        drawn = [k for k, x in enumerate(samples) if x.drawn and x.complete]
+        if drawn:
+            truth = [(torch.from_numpy(samples[k].boxes), torch.from_numpy(samples[k].labels)) for k in drawn]
+            losses["drawn"] = s["drawnLoss"] * detection_loss(network, logits[drawn], bins[drawn], truth)
+        boxes, labels, wanted = batch_of(
+            [((x.boxes, x.labels, x.crops, x.masked), (f[0].numpy(), f[2].numpy())) for x, f in zip(samples, found)], rng)
+        if len(labels):
+            masks = network.mask_logits(network.features(maps), boxes)
+            losses["mask"] = s["maskLoss"] * mask_loss(masks, wanted, labels, torch.where(labels == person, 1.0, 1.5), kin)
+        return losses
+
+    phase.run(loss_of, evaluate)
+    return phase.average.into(network)
+
+
+def export(network, start, settings, file, found):
+    """Writes the trained tensors with their card; refuses if a tensor is still the starting point's."""
+    same = [n for n, v in network.tensors().items() if n not in network.fixed and torch.equal(v, start[n])]
+    if same:
+        raise SystemExit(f"{len(same)} tensors equal the starting point's, such as {same[0]}: the whole phase has not reached them")
+    card = {**network.card, "licence": settings["licence"], "data": settings["data"], "figures": found}
+    network.save(file, card)
+    say(f"wrote {file}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("settings")
+    parser.add_argument("--work", required=True, help="folder for cache, checkpoints and results, outside the repository")
+    parser.add_argument("--until", choices=["top", "whole"], default="whole")
+    parser.add_argument("--out", help="safetensors file to write; left out: WORK/trained.safetensors")
+    arguments = parser.parse_args()
+    with open(arguments.settings) as text:
+        settings = json.load(text)
+    torch.manual_seed(settings["seed"])
+    torch.set_num_threads(settings.get("threads", os.cpu_count()))
+    work = arguments.work
+    os.makedirs(work, exist_ok=True)
+    near = lambda path: path if os.path.isabs(path) else os.path.join(HERE, path)
+    network = Network(os.path.join(work, settings["start"]), near(settings["body"]))
+    teacher = copy.deepcopy(network)
+    start = network.tensors()
+    pictures = sets_of(settings, network.card["classes"])
+    say(f"{len(pictures)} pictures, {sum(m is not None for p in pictures for m in p.segmentations)} masks")
+    check = settings["evaluate"]
+    history = []
+
+    def evaluate(current, name):
+        found = figures(current, near(check["annotations"]), near(check["images"]))
+        history.append({"at": name, **found})
+        with open(os.path.join(work, "history.jsonl"), "a") as log:
+            log.write(json.dumps(history[-1]) + "\n")
+        say(f"{name}: {line(found)}")
+
+    network = train_top(settings, network, pictures, work, evaluate)
+    if arguments.until == "top":
+        return
+    network = train_whole(settings, network, teacher, pictures, work, evaluate)
+    last = history[-1] if history else figures(network, near(check["annotations"]), near(check["images"]))
+    flat = {"box AP": last["bbox"]["AP"], "box AP50": last["bbox"]["AP50"], "mask AP": last["segm"]["AP"], "mask AP50": last["segm"]["AP50"],
+            "person mask AP50": last["segm"]["perClass"]["person"]["AP50"], "on": check["name"]}
+    export(network, start, settings, arguments.out or os.path.join(work, "trained.safetensors"), flat)
+
+
+if __name__ == "__main__":
+    main()
