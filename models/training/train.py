@@ -16,11 +16,10 @@ from maskcast_training.data import augmented, read, whole
 from maskcast_training.evaluate import figures, line
 from maskcast_training.features import Cache, fill
 from maskcast_training.losses import detection_loss, distillation, kin_of, mask_loss
-from maskcast_training.network import Network, plain
+from maskcast_training.network import Network
 from maskcast_training.regions import batch_of
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FIXED_WEIGHT = 1.0
 
 
 def say(text):

@@ -110,11 +110,9 @@ def placed(picture, window, flip, target, into):
         crop = np.zeros((CROP, CROP), np.uint8)
         if segmentation is not None:
             bits = bitmap(segmentation, picture.height, picture.width)
-            if len(boxes) >= 0:
-                bits[:, : max(0, int(np.floor(x1)))] = 0
-                bits[:, int(np.ceil(x2)) :] = 0
-                bits[: max(0, int(np.floor(y1)))] = 0
-                bits[int(np.ceil(y2)) :] = 0
+            # What the window cuts off is not seen.
+            bits[:, : int(x1)], bits[:, int(np.ceil(x2)) :] = 0, 0
+            bits[: int(y1)], bits[int(np.ceil(y2)) :] = 0, 0
             crop = cut(bits, seen)
             if flip:
                 crop = crop[:, ::-1]
