@@ -5,32 +5,22 @@ import { int8Twin } from './form-files.js';
 import { formsOf } from './forms.js';
 
 /**
- * Every form that a model can be measured in on this machine, the simpler first. The int8 twin and its mixtures take part only
- * when asked for, because their results differ, and only where its sums are exact.
+ * Every form that a model can be measured in, the simpler first. The int8 twin and its mixtures take part only when asked for,
+ * because their results differ. Where this machine would cut a twin's sums the runtime refuses it, and it drops out of the race.
  *
- * @param int8.isExact  whether this machine computes the twin's sums without cutting them
  * @throws InputError when int8 is asked for and there is no twin beside the model
  */
 export function formsToTry(
   file: string,
   model: OnnxModel,
-  int8: { readonly isExact: (twin: OnnxModel) => boolean } | undefined,
+  { int8 }: { readonly int8: boolean },
 ): { readonly names: readonly FormNames[]; readonly notes: readonly string[] } {
   const own = formsOf(file, model);
   const notes = own.why ? [own.why] : [];
   if (!int8) return { names: own.names, notes };
   const twinFile = int8Twin(file);
-  const twin = readModel(twinFile);
-  if (!int8.isExact(twin))
-    return {
-      names: own.names,
-      notes: [...notes, `${twinFile} is left out: this processor would cut its sums; quantize it with safe weights`],
-    };
-  const mixed = formsOf(twinFile, twin);
-  return {
-    names: [...own.names, ...mixed.names.map((forms) => ({ ...forms, [PRECISION]: 'int8' }))],
-    notes: mixed.why ? [...notes, `int8 twin: ${mixed.why}`] : notes,
-  };
+  const mixed = formsOf(twinFile, readModel(twinFile));
+  return { names: [...own.names, ...mixed.names.map((forms) => ({ ...forms, [PRECISION]: 'int8' }))], notes };
 }
 
 /** True when the int8 twin was among what was measured. */

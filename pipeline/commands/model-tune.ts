@@ -59,7 +59,7 @@ export function tuneCommand(): Command {
         report(file, before, known.file, flags);
         return;
       }
-      const { names, notes } = formsToTry(file, model, flags.allow && { isExact: () => true });
+      const { names, notes } = formsToTry(file, model, { int8: flags.allow === 'int8' });
       for (const note of notes) say(note);
       const entry = await measure(file, digest, key, names, flags, say);
       const record = withEntry(records[0]?.record, { file: basename(file), digest }, entry);
