@@ -13,7 +13,7 @@ export interface CardOptions {
   readonly width?: number;
   /** Proposals of the RPN; left out: the preset's. */
   readonly proposals?: number;
-  /** COCO names; left out: all 80. */
+  /** Names; left out: the preset's, or all 80 of COCO. */
   readonly classes?: readonly string[];
 }
 
@@ -25,8 +25,9 @@ const MOST_PX = 4096;
  *
  * @throws InputError for an unknown preset or class, or an input size that does not suit the network
  */
-export function cardFor({ preset: name, height, width, proposals, classes = COCO_80 }: CardOptions): ModelCard {
+export function cardFor({ preset: name, height, width, proposals, classes: said }: CardOptions): ModelCard {
   const { preset, network: defaults } = presetNamed(name);
+  const classes = said ?? preset.classes ?? COCO_80;
   const size = { height: height ?? preset.height, width: width ?? preset.width };
   let network = defaults;
   if (proposals !== undefined) {

@@ -1,7 +1,8 @@
 import type { GraphBuilder, Value } from '../onnx/graph-builder.js';
-import { averagePool, conv, upsample } from '../onnx/ops/convolution.js';
+import { averagePool, upsample } from '../onnx/ops/convolution.js';
 import { add } from '../onnx/ops/elementwise.js';
 import type { FeatureMap } from './feature-map.js';
+import { standardisedConv } from './layers.js';
 import type { MobileOptions } from './options.js';
 
 /**
@@ -17,49 +18,38 @@ import type { MobileOptions } from './options.js';
 export function joinMaps(
   g: GraphBuilder,
   maps: readonly FeatureMap[],
-  { channels, stride, from }: MobileOptions['top'],
+  { channels, stride, from }: Pick<MobileOptions['top'], 'channels' | 'stride' | 'from'>,
 ): FeatureMap {
-  const parts = from.map((source) => {
-    const map = maps.find((one) => one.stride === source);
-    if (!map) throw new RangeError(`the body has no map of stride ${source}`); // The options' own rule.
-    return atStride(g, map, channels, stride);
-  });
+  const parts = from.map((source) => atStride(g, mapOf(maps, source), channels, stride));
   return { stride, value: parts.reduce((sum, part) => add(g, sum, part)) };
 }
 
 function atStride(g: GraphBuilder, map: FeatureMap, channels: number, stride: number): Value {
+  const name = `top.${map.stride}`;
   // 1×1 and resampling commute; the smaller map goes through the 1×1.
   if (map.stride < stride) {
     const factor = stride / map.stride;
-    return standardised(g, { stride, value: averagePool(g, map.value, [factor, factor]) }, map.stride, channels);
+    return standardisedConv(g, averagePool(g, map.value, [factor, factor]), name, channels);
   }
-  const narrow = standardised(g, map, map.stride, channels);
+  const narrow = standardisedConv(g, map.value, name, channels);
   return map.stride === stride ? narrow : upsample(g, narrow, map.stride / stride, 'linear');
 }
 
-/** 1×1 with the standardisation `(x − mean) / std` of its input folded in. */
-function standardised(g: GraphBuilder, { value }: FeatureMap, level: number, channels: number): Value {
-  const name = `top.${level}`;
-  const input = Number(value.dims[1]);
-  const weights = g.take(`${name}.weight`, [channels, input, 1, 1], { kind: 'he', gain: 0.6 });
-  const bias = g.take(`${name}.bias`, [channels], { kind: 'uniform', from: -0.05, to: 0.05 });
-  const mean = g.take(`${name}.mean`, [input], { kind: 'uniform', from: -0.05, to: 0.05 });
-  const std = g.take(`${name}.std`, [input], { kind: 'uniform', from: 0.9, to: 1.1 });
-  const folded = new Float32Array(weights.length);
-  const shifted = new Float32Array(channels);
-  for (let o = 0; o < channels; o++) {
-    let shift = bias[o]!;
-    for (let i = 0; i < input; i++) {
-      const weight = weights[o * input + i]! / std[i]!;
-      folded[o * input + i] = weight;
-      shift -= weight * mean[i]!;
-    }
-    shifted[o] = shift;
-  }
-  return conv(
-    g,
-    value,
-    g.constant(`${name}.weight`, [channels, input, 1, 1], folded),
-    g.constant(`${name}.bias`, [channels], shifted),
-  );
+/**
+ * Back to stride 8 behind the separated convolution: its result bilinearly doubled, plus the body's own map of stride 8,
+ * standardised and through a 1×1 to as many channels.
+ *
+ * @param map   stride 16, `[N, C, H/16, W/16]`
+ * @param maps  the body's
+ * @returns stride 8, `[N, C, H/8, W/8]`
+ */
+export function addSkip(g: GraphBuilder, map: FeatureMap, maps: readonly FeatureMap[]): FeatureMap {
+  const fine = standardisedConv(g, mapOf(maps, 8).value, 'skip', Number(map.value.dims[1]));
+  return { stride: 8, value: add(g, upsample(g, map.value, map.stride / 8, 'linear'), fine) };
+}
+
+function mapOf(maps: readonly FeatureMap[], stride: number): FeatureMap {
+  const map = maps.find((one) => one.stride === stride);
+  if (!map) throw new RangeError(`the body has no map of stride ${stride}`); // The options' own rule.
+  return map;
 }

@@ -5,12 +5,21 @@ import { BGR_BYTES, IMAGENET, type Normalisation } from './input.js';
 import type { MobileOptions } from './options.js';
 import { replay } from './replay.js';
 
+/** A value of a file that others trained. */
+interface MapName {
+  readonly stride: number;
+  readonly value: string;
+  readonly channels: number;
+}
+
 /** Where things are in a file that others trained. */
 interface MobileFile {
   readonly normalisation: Normalisation;
-  /** Last feature map of each stride: name of the value, channels. */
-  readonly maps: readonly { readonly stride: number; readonly value: string; readonly channels: number }[];
-  /** What its own head gives. */
+  /** Last feature map of each stride. */
+  readonly maps: readonly MapName[];
+  /** An early map of stride 4, for outlines. */
+  readonly outline: MapName;
+  /** What its own head gives, where that is built from the file's nodes; empty where it is built from the maps. */
   readonly outputs: readonly string[];
   /** Input sizes must be multiples of this. */
   readonly multiple: number;
@@ -25,6 +34,8 @@ export const MOBILE_FILES: Readonly<Record<MobileOptions['kind'], MobileFile>> =
       { stride: 16, value: '990', channels: 128 },
       { stride: 32, value: '1024', channels: 256 },
     ],
+    // End of the first CSP stage (`dark2`).
+    outline: { stride: 4, value: '721', channels: 32 },
     outputs: ['output'],
     multiple: 32,
   },
@@ -37,22 +48,32 @@ export const MOBILE_FILES: Readonly<Record<MobileOptions['kind'], MobileFile>> =
       { stride: 32, value: 'hardswish_46.tmp_0', channels: 96 },
       { stride: 64, value: 'hardswish_50.tmp_0', channels: 96 },
     ],
-    outputs: Array.from({ length: 8 }, (_, i) => `save_infer_model/scale_${i}.tmp_1`),
+    // What the stem's pooling leaves.
+    outline: { stride: 4, value: 'pool2d_0.tmp_0', channels: 24 },
+    outputs: [],
     multiple: 32,
   },
 };
 
-/** A mobile body's maps, finest first, and what its own head gives when that was asked for. */
+/** What of a mobile body a network reads beside its last maps. */
+export interface MobileParts {
+  /** Its own head's outputs. */
+  readonly head: boolean;
+  /** Its map of stride 4. */
+  readonly outline: boolean;
+}
+
+/** A mobile body's maps, finest first, and what its own head gives. */
 export interface MobileBody {
   readonly maps: readonly FeatureMap[];
+  readonly outline: FeatureMap | undefined;
   readonly outputs: readonly Value[];
 }
 
 /**
  * The body of a detector that others trained, in place of C1–C4, read out of its ONNX file.
  *
- * @param x      what `pictures` made
- * @param whole  also its own head
+ * @param x  what `pictures` made
  * @throws RangeError when the file is another network, or the input size does not suit
  */
 export function mobileBody(
@@ -60,22 +81,25 @@ export function mobileBody(
   model: OnnxModel,
   x: Value,
   kind: MobileOptions['kind'],
-  whole: boolean,
+  { head, outline: outlined }: MobileParts,
   { height, width }: InputSize,
 ): MobileBody {
-  const { maps, outputs, multiple, normalisation } = MOBILE_FILES[kind];
+  const { maps, outline, outputs, multiple, normalisation } = MOBILE_FILES[kind];
   if (height % multiple || width % multiple) {
     throw new RangeError(`input is ${height}x${width}; ${kind} needs multiples of ${multiple}`);
   }
-  const own = whole ? outputs : [];
-  const values = replay(g, model, x, [...maps.map(({ value }) => value), ...own], normalisation);
-  for (const [i, { stride, channels, value }] of maps.entries()) {
+  const wanted = outlined ? [...maps, outline] : maps;
+  const names = [...wanted.map(({ value }) => value), ...(head ? outputs : [])];
+  const values = replay(g, model, x, names, normalisation);
+  const found = wanted.map(({ stride, channels, value }, i): FeatureMap => {
     const [, c, h] = values[i]!.dims;
     if (c !== channels || h !== Math.ceil(height / stride))
       throw new RangeError(`${kind}: value ${value} is not the map of stride ${stride}`);
-  }
+    return { stride, value: values[i]! };
+  });
   return {
-    maps: maps.map(({ stride }, i) => ({ stride, value: values[i]! })),
-    outputs: values.slice(maps.length),
+    maps: found.slice(0, maps.length),
+    outline: found[maps.length],
+    outputs: values.slice(wanted.length),
   };
 }

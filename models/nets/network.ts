@@ -9,8 +9,8 @@ import { denseFirstStage } from './dense-first-stage.js';
 import { asOutput, chooseDetections, type Detections } from './detections.js';
 import type { FeatureMap } from './feature-map.js';
 import { pictures } from './input.js';
-import { joinMaps } from './map-top.js';
-import { maskBranch } from './mask-branch.js';
+import { addSkip, joinMaps } from './map-top.js';
+import { maskBranch, outlineMap } from './mask-branch.js';
 import { mobileBody } from './mobile-body.js';
 import { resnetC4 } from './resnet.js';
 import { flattenBoxes, roiFeatures } from './roi-features.js';
@@ -41,6 +41,8 @@ const HEAD_DELTAS = [10, 5] as const;
  *                                                  └─ RoIAlign 14×14 ──┴─ subnet ─ boxes, classes ─ suppression ─┐
  *                                                  └─ RoIAlign 14×14 of the final boxes ─ subnet ─ masks ────────┘
  *
+ * A dense first stage (decision 0011) stands in place of everything from RPN to suppression.
+ *
  * Input `images` uint8 `[N, H, W, 3]`. Outputs `boxes` `[M, 4]` (px of the input), `scores` `[M]`, `labels` `[M]`,
  * `frames` `[M]` and, with a mask branch, `masks` `[M, 28, 28]`: the instances of all frames, frame by frame, best first.
  * A batch of N gives what N single runs give.
@@ -54,17 +56,18 @@ export function buildNetwork(card: ModelCard, parts: Parts): OnnxModel {
   const images = g.input('images', 'uint8', ['N', input.height, input.width, 3]);
 
   const x = g.stage('input', () => pictures(g, images, { order: input.channels, mean: input.mean, std: input.std }));
-  const { map: c4, own } = body(g, x, card, parts);
+  const { map: c4, skip, outline, own } = body(g, x, card, parts);
   const { separated } = network;
-  const map = separated
+  const wide = separated
     ? g.stage('separated', () => ({
         ...c4,
         value: separatedConv(g, c4.value, separated, parts.form ?? directSeparated),
       }))
     : c4;
+  const map = skip ? g.stage('skip', () => skip(wide)) : wide;
 
   const { found, proposals } = own
-    ? { found: g.stage('detections', () => own(g)), proposals: undefined }
+    ? { found: g.stage('detections', own), proposals: undefined }
     : twoStages(g, map, card);
 
   const outputs: Record<string, Value> = {
@@ -75,14 +78,17 @@ export function buildNetwork(card: ModelCard, parts: Parts): OnnxModel {
   };
   if (network.mask) {
     const { channels } = network.mask;
-    const regions = g.stage('mask-align', () => roiFeatures(g, map, found.boxes, found.frames, network.samples));
+    const regions = g.stage('mask-align', () => roiFeatures(g, map, found, network.samples));
     const features = g.stage('mask-head', () => regionSubnet(g, regions, network.head, resnetOf(card)));
-    outputs.masks = g.stage('mask', () => maskBranch(g, features, found.labels, classes, channels));
+    const fine = outline && g.stage('outline', () => outlineMap(g, outline, channels));
+    const outlines = fine && g.stage('mask-align', () => roiFeatures(g, fine, found, network.samples, 28));
+    outputs.masks = g.stage('mask', () => maskBranch(g, features, found.labels, { classes, channels, outlines }));
   }
   if (parts.trace)
     Object.assign(outputs, {
       c4: c4.value,
-      ...(separated && { separated: map.value }),
+      ...(separated && { separated: wide.value }),
+      ...(skip && { skip: map.value }),
       ...(proposals && { proposals }),
     });
   parts.weights.finish();
@@ -91,13 +97,24 @@ export function buildNetwork(card: ModelCard, parts: Parts): OnnxModel {
   return { ...model, metadata: { [CARD_KEY]: JSON.stringify({ ...card, digest: digestOf(model) }) } };
 }
 
-/** The body's map, and what finds instances by its own head where the card asks for that. */
+/** What the rest of the network reads of the body. */
+interface Body {
+  /** What the separated convolution reads. */
+  readonly map: FeatureMap;
+  /** What leads around the separated convolution. */
+  readonly skip?: (map: FeatureMap) => FeatureMap;
+  /** What outlines are read from. */
+  readonly outline?: FeatureMap | undefined;
+  /** Finds instances by the body's own head. */
+  readonly own?: () => Detections;
+}
+
 function body(
   g: GraphBuilder,
   x: Value,
   { network, input, classes }: ModelCard,
   { bodyFile, bodyClasses }: Parts,
-): { map: FeatureMap; own?: (g: GraphBuilder) => Detections } {
+): Body {
   const options = network.body;
   if (options.kind === 'resnet') {
     const normalisation = { order: input.channels, mean: input.mean, std: input.std };
@@ -105,11 +122,17 @@ function body(
   }
   if (!bodyFile) throw new RangeError(`the body ${options.kind} is read out of its ONNX file, which was not given`);
   const dense = network.first.kind === 'dense';
-  const { maps, outputs } = g.stage('body', () => mobileBody(g, bodyFile, x, options.kind, dense, input));
-  const map = g.stage('top', () => joinMaps(g, maps, options.top));
-  if (!dense) return { map };
+  const needs = { head: dense, outline: network.mask !== false && network.mask.refined };
+  const { maps, outline, outputs } = g.stage('body', () => mobileBody(g, bodyFile, x, options.kind, needs, input));
   const columns = bodyClasses ?? classes.map((_, i) => i);
-  return { map, own: (builder) => denseFirstStage(builder, options.kind, outputs, columns, network.detections, input) };
+  return {
+    map: g.stage('top', () => joinMaps(g, maps, options.top)),
+    outline,
+    ...(options.top.skip && { skip: (map) => addSkip(g, map, maps) }),
+    ...(dense && {
+      own: () => denseFirstStage(g, options.kind, { maps, outputs }, columns, network.detections, input),
+    }),
+  };
 }
 
 /** Proposals, then a closer look at each of them. */
@@ -120,7 +143,7 @@ function twoStages(g: GraphBuilder, map: FeatureMap, card: ModelCard): { found: 
   const proposals = g.stage('rpn', () => rpn(g, map, first, input));
   const regions = g.stage('align', () => {
     const flat = flattenBoxes(g, proposals.boxes);
-    return roiFeatures(g, map, flat.boxes, flat.frames, network.samples);
+    return roiFeatures(g, map, flat, network.samples);
   });
   const features = g.stage('head', () => regionSubnet(g, regions, network.head, resnetOf(card)));
   const { scores, deltas } = g.stage('box', () => boxBranch(g, features, network.head, classes.length, proposals));

@@ -28,6 +28,11 @@ const topSchema = z.strictObject({
     .array(z.union([z.literal(8), z.literal(16), z.literal(32), z.literal(64)]))
     .min(1)
     .default([8, 16, 32]),
+  /**
+   * The separated convolution works at stride 16, where it costs a quarter, and the body's map of stride 8 is added behind it:
+   * what is looked at closely is read at stride 8.
+   */
+  skip: z.boolean().default(false),
 });
 const mobileSchema = z.strictObject({
   kind: z.enum(['yolox-nano', 'picodet-s']),
@@ -72,6 +77,12 @@ const headSchema = z.union([
   z.strictObject({ kind: z.literal('c5') }),
 ]);
 
+const maskSchema = z.strictObject({
+  channels: channels.default(256),
+  /** The body's map of stride 4 is added at 28×28, followed by one more 3×3: sharper outlines. */
+  refined: z.boolean().default(false),
+});
+
 export const networkSchema = z
   .strictObject({
     body: z.union([resnetSchema, mobileSchema]).prefault({ kind: 'resnet' }),
@@ -81,7 +92,7 @@ export const networkSchema = z
     /** Points a bin and axis of RoIAlign. */
     samples: z.number().int().min(1).max(4).default(2),
     /** Mask branch, or false for boxes only. */
-    mask: z.union([z.literal(false), z.strictObject({ channels: channels.default(256) })]).prefault({}),
+    mask: z.union([z.literal(false), maskSchema]).prefault({}),
     detections: z
       .strictObject({
         minScore: share.default(0.05),
@@ -107,13 +118,20 @@ export const networkSchema = z
         `kernel is ${network.separated.kernel}; it must be odd (the paper uses 15), or height and width would change`,
       );
     }
-    if (
-      mobile &&
-      network.body.kind !== 'resnet' &&
-      network.body.kind === 'yolox-nano' &&
-      network.body.top.from.includes(64)
-    ) {
+    if (network.body.kind === 'yolox-nano' && network.body.top.from.includes(64)) {
       say('body', 'yolox-nano has maps at stride 8, 16 and 32, none at 64');
+    }
+    if (network.body.kind !== 'resnet' && network.body.top.skip) {
+      if (network.body.top.stride !== 16)
+        say(
+          'body',
+          `top.skip leads from stride 16 to 8; top.stride is ${network.body.top.stride}: leave one of both out`,
+        );
+      if (!network.separated)
+        say('body', 'top.skip goes around the separated convolution; there is none: leave it out');
+    }
+    if (network.mask !== false && network.mask.refined && !mobile) {
+      say('mask', 'refined reads the map of stride 4 of a mobile body: yolox-nano or picodet-s');
     }
   });
 
@@ -126,4 +144,5 @@ export type SeparatedOptions = Exclude<NetworkOptions['separated'], false>;
 export type RpnOptions = Extract<NetworkOptions['first'], { kind: 'rpn' }>;
 export type HeadOptions = NetworkOptions['head'];
 export type RedesignedOptions = Extract<HeadOptions, { kind: 'redesigned' }>;
+export type MaskOptions = Exclude<NetworkOptions['mask'], false>;
 export type DetectionOptions = NetworkOptions['detections'];

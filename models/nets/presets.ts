@@ -6,6 +6,8 @@ export interface Preset {
   readonly about: string;
   readonly height: number;
   readonly width: number;
+  /** COCO names; left out: all 80. */
+  readonly classes?: readonly string[];
   readonly network: NetworkInput;
 }
 
@@ -120,6 +122,22 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     height: 512,
     width: 512,
     network: { ...EDGE_ON_MAP, body: { kind: 'picodet-s', top: { stride: 8 } }, first: { kind: 'dense' } },
+  },
+  // What ships, trained, as the default model.
+  street: {
+    about: 'PicoDet-S whole as first stage, masks from the separated convolution with a skip and outlines of stride 4',
+    // 16:9 squeezed by 0.72: the body was trained on pictures squeezed to a square (training.md measured eleven sizes).
+    height: 448,
+    width: 576,
+    classes: ['person', 'bicycle', 'car', 'motorcycle', 'bus', 'truck'],
+    network: {
+      body: { kind: 'picodet-s', top: { channels: 64, stride: 16, from: [8, 16, 32], skip: true } },
+      separated: { middle: 64, out: 64, relu: true },
+      first: { kind: 'dense' },
+      head: { kind: 'redesigned', middle: 64, out: 96 },
+      mask: { channels: 32, refined: true },
+      detections: { minScore: 0.1, maxIou: 0.6, most: 60, candidates: 400 },
+    },
   },
 };
 

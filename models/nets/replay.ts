@@ -2,9 +2,10 @@ import { elementCount, showDims } from '../onnx/dims.js';
 import type { GraphBuilder, Value } from '../onnx/graph-builder.js';
 import type { Dim, OnnxAttribute, OnnxModel, OnnxNode, OnnxTensor } from '../onnx/model.js';
 import { conv, globalAveragePool, maxPool, type Pads, upsample } from '../onnx/ops/convolution.js';
-import { add, clip, div, hardSigmoid, mul, relu, sigmoid } from '../onnx/ops/elementwise.js';
+import { add, clip, div, hardSigmoid, hardSwish, mul, relu, sigmoid } from '../onnx/ops/elementwise.js';
 import { concat, reshape, slice, split, transpose } from '../onnx/ops/layout.js';
 import { constantsOf } from '../weights/onnx-store.js';
+import { foldHardSwish } from './hard-swish.js';
 import { foldInput, type Normalisation } from './input.js';
 
 /**
@@ -30,7 +31,7 @@ export function replay(
     throw new RangeError(`the body's file has ${pictures.length} inputs; one picture is expected`);
   const values = new Map<string, Value>([[pictures[0]!.name, input]]);
   let first = true;
-  for (const node of needed(model, outputs)) {
+  for (const node of needed(foldHardSwish(model.graph.nodes, constants), outputs)) {
     const build = OPERATORS[node.op];
     if (!build || node.domain)
       throw new RangeError(`the body's file has a node ${node.name} of type ${node.op}, which cannot be rebuilt`);
@@ -43,11 +44,11 @@ export function replay(
 }
 
 /** Nodes that the outputs hang on, in the file's order, without constants. */
-function needed(model: OnnxModel, outputs: readonly string[]): OnnxNode[] {
+function needed(nodes: readonly OnnxNode[], outputs: readonly string[]): OnnxNode[] {
   const wanted = new Set(outputs);
   const chosen: OnnxNode[] = [];
   // Nodes of an ONNX graph are in topological order: walking backwards meets every user before its producer.
-  for (const node of model.graph.nodes.toReversed()) {
+  for (const node of nodes.toReversed()) {
     if (node.op === 'Constant' || !node.outputs.some((name) => wanted.has(name))) continue;
     for (const name of node.inputs) wanted.add(name);
     chosen.push(node);
@@ -160,6 +161,7 @@ const OPERATORS: Readonly<Record<string, Rebuild>> = {
       node.attribute('beta', 'float')?.value ?? 0.5,
     ),
   ],
+  HardSwish: (g, node) => [hardSwish(g, node.value(0))],
   Clip: (g, node) => [clip(g, node.value(0), node.required(1)[0]!, node.required(2)[0]!)],
   GlobalAveragePool: (g, node) => [globalAveragePool(g, node.value(0))],
   Concat: (g, node) => {

@@ -4,18 +4,24 @@ import { expandLike, indicesAlong, reshape, unsqueeze } from '../onnx/ops/layout
 import { gather, roiAlign } from '../onnx/ops/selection.js';
 import type { FeatureMap } from './feature-map.js';
 
-/** Bins of RoIAlign in every network of the paper. */
-const BINS = 14;
+/** Bins of RoIAlign in every network of the paper; twice as many for outlines. */
+type Bins = 14 | 28;
 
 /**
- * RoIAlign 14×14 (He et al. 2017) of boxes that each name their frame.
+ * RoIAlign 14×14 or 28×28 (He et al. 2017) of boxes that each name their frame.
  *
  * @param boxes   `[r, 4]` px
  * @param frames  int64 `[r]`
- * @returns `[r, C, 14, 14]`
+ * @returns `[r, C, bins, bins]`
  */
-export function roiFeatures(g: GraphBuilder, map: FeatureMap, boxes: Value, frames: Value, samples: number): Value {
-  return roiAlign(g, map.value, boxes, frames, { bins: BINS, stride: map.stride, samples });
+export function roiFeatures(
+  g: GraphBuilder,
+  map: FeatureMap,
+  { boxes, frames }: { readonly boxes: Value; readonly frames: Value },
+  samples: number,
+  bins: Bins = 14,
+): Value {
+  return roiAlign(g, map.value, boxes, frames, { bins, stride: map.stride, samples });
 }
 
 /** Boxes `[N, r, 4]` as one list: `[N · r, 4]` and the frame of each. */

@@ -54,12 +54,14 @@ export const relu = unary('Relu');
 export const sigmoid = unary('Sigmoid');
 export const exp = unary('Exp');
 export const abs = unary('Abs');
-/** x · min(max(x + 3, 0), 6) / 6 */
-export const hardSwish = unary('HardSwish');
-
 /** min(max(alpha · x + beta, 0), 1) */
 export function hardSigmoid(g: GraphBuilder, x: Value, alpha: number, beta: number): Value {
   return unary('HardSigmoid', { alpha: { float: alpha }, beta: { float: beta } })(g, x);
+}
+
+/** x · min(max(x + 3, 0), 6) / 6 */
+export function hardSwish(g: GraphBuilder, x: Value): Value {
+  return mul(g, x, hardSigmoid(g, x, 1 / 6, 1 / 2));
 }
 
 /** Limits every element to `low`…`high`. */

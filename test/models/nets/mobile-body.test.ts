@@ -56,7 +56,7 @@ function bodyModel(kind: Kind, height: number, width: number): OnnxModel {
   const model = readModel(file);
   const g = new GraphBuilder(storedWeights(onnxTensors(file, model, 'body.')));
   const x = pictures(g, g.input('images', 'uint8', ['N', height, width, 3]), MOBILE_FILES[kind].normalisation);
-  const { maps } = mobileBody(g, model, x, kind, false, { height, width });
+  const { maps } = mobileBody(g, model, x, kind, { head: false, outline: false }, { height, width });
   return g.finish(kind, Object.fromEntries(maps.map(({ stride, value }) => [`stride${stride}`, value])), {});
 }
 
