@@ -120,7 +120,10 @@ function replaceDeconv(
       };
     }),
   ];
-  const depth = chain.reduce((size, one) => (one.op === 'Conv' ? links.constants.get(one.inputs[1]!)!.dims[0]! : size), out);
+  const depth = chain.reduce(
+    (size, one) => (one.op === 'Conv' ? links.constants.get(one.inputs[1]!)!.dims[0]! : size),
+    out,
+  );
   const spread = value(`${stem}:spread`, [rows, side, side, depth, height, width]);
   const ordered = value(`${stem}:ordered`, [rows, depth, height, side, width, side]);
   made.push(

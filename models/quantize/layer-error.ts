@@ -2,18 +2,25 @@ import type { OnnxModel, OnnxNode } from '../onnx/model.js';
 import { openGraph } from '../runtime/graph-session.js';
 import { type ActivationScale, fromByte } from './activation-scale.js';
 import type { Feeds } from './calibrate.js';
+import { linksOf } from './graph-links.js';
 import { numbersOf, observe } from './observe.js';
 import { bytesOf, type RewriteOptions, rewriteInt8 } from './rewrite.js';
+import { limitsOf } from './scales.js';
 
 /** Relative L2 error: √(Σ (float − int8)² ÷ Σ float²). */
 export class RelativeError {
   #difference = 0;
   #size = 0;
 
-  add(float: ArrayLike<number>, other: (i: number) => number): void {
+  /**
+   * @param low  numbers below are cut without harm, and count as this one
+   */
+  add(float: ArrayLike<number>, bytes: ArrayLike<number>, scale: ActivationScale, low = -Infinity): void {
     for (let i = 0; i < float.length; i++) {
-      this.#difference += (float[i]! - other(i)) ** 2;
-      this.#size += float[i]! ** 2;
+      const expected = Math.max(low, float[i]!);
+      const found = Math.max(low, fromByte(bytes[i]!, scale));
+      this.#difference += (expected - found) ** 2;
+      this.#size += expected ** 2;
     }
   }
 
@@ -40,6 +47,7 @@ export async function ownErrors(
   { feeds, threads, step }: Measuring,
 ): Promise<ReadonlyMap<OnnxNode, number | undefined>> {
   const twins = twinGraph(model, options);
+  const low = lowestOf(model);
   const names = [...twins.results].flatMap(([, { float, bytes }]) => [float, bytes]);
   const watched = observe(twins.model, new Set(names));
   const errors = new Map([...twins.results.keys()].map((node) => [node, new RelativeError()]));
@@ -51,13 +59,20 @@ export async function ownErrors(
         const output = watched.samples.get(value)!;
         return numbersOf(outputs[output], output);
       };
-      for (const [node, { float, bytes, scale }] of twins.results) addError(errors.get(node)!, read(float), read(bytes), scale);
+      for (const [node, { float, bytes, scale }] of twins.results)
+        errors.get(node)!.add(read(float), read(bytes), scale, low(float));
       step();
     }
   } finally {
     await session.release();
   }
   return new Map([...errors].map(([node, error]) => [node, error.value]));
+}
+
+/** From where on numbers of a value matter: those a hard-swish makes zero are cut in int8, which is no error. */
+function lowestOf(model: OnnxModel): (value: string) => number {
+  const links = linksOf(model);
+  return (value) => limitsOf(value, links).low ?? -Infinity;
 }
 
 interface Twin {
@@ -121,10 +136,6 @@ function twinGraph(
   };
 }
 
-function addError(error: RelativeError, float: ArrayLike<number>, bytes: ArrayLike<number>, scale: ActivationScale): void {
-  error.add(float, (i) => fromByte(bytes[i]!, scale));
-}
-
 /**
  * Error that has piled up at each convolution of the int8 graph, for values of whole pictures; regions are left out, for they
  * lie elsewhere once a proposal has moved.
@@ -144,6 +155,7 @@ export async function piledErrors(
     const [batch] = sizes.get(value) ?? [];
     if (kind === 'conv' && (batch === 'N' || batch === 1)) values.set(node, value);
   }
+  const low = lowestOf(model);
   const floats = observe(model, values.values());
   const bytes = observe(int8, [...values.values()].map(bytesOf));
   const errors = new Map([...values.keys()].map((node) => [node, new RelativeError()]));
@@ -157,7 +169,7 @@ export async function piledErrors(
         for (const [node, value] of values) {
           const a = floats.samples.get(value)!;
           const b = bytes.samples.get(bytesOf(value))!;
-          addError(errors.get(node)!, numbersOf(expected[a], a), numbersOf(found[b], b), scales.get(value)!);
+          errors.get(node)!.add(numbersOf(expected[a], a), numbersOf(found[b], b), scales.get(value)!, low(value));
         }
         step();
       }

@@ -9,7 +9,7 @@ import { type Int8Plan, type KeptReason, planInt8 } from './plan.js';
 import { rewriteInt8 } from './rewrite.js';
 import { worstPairs } from './saturation.js';
 import { scalesFor, valuesToSee } from './scales.js';
-import type { WeightRange } from './weight-scale.js';
+import { type WeightRange, WeightRounding } from './weight-scale.js';
 
 export interface QuantizeOptions {
   /** The float graph. */
@@ -77,8 +77,9 @@ export async function quantizeModel(
     return { feeds, threads, step: () => progress(part, ++done) };
   };
   const seen = await calibrate(model, valuesToSee(model, first), convInputs(first), walk('calibration'));
-  if (seen.runs === 0) throw new InputError('no calibration picture was given; at least one is needed, a hundred is good');
-  const settings = { range, means: seen.means };
+  if (seen.runs === 0)
+    throw new InputError('no calibration picture was given; at least one is needed, a hundred is good');
+  const settings = { rounding: new WeightRounding(range), means: seen.means };
   const firstOptions = { ...settings, plan: first, scales: scalesFor(model, first, seen.histograms) };
   const errors = await ownErrors(model, firstOptions, walk('error by layer'));
 
@@ -118,7 +119,11 @@ function convInputs({ kinds }: Int8Plan): Set<string> {
 }
 
 /** The float model's card with the new digest, and what was done. */
-function withNote(graph: OnnxModel, source: OnnxModel, { range, worstPair, pictures, layers }: QuantizeReport): OnnxModel {
+function withNote(
+  graph: OnnxModel,
+  source: OnnxModel,
+  { range, worstPair, pictures, layers }: QuantizeReport,
+): OnnxModel {
   const card = cardIn('the model', source.metadata);
   const int8 = layers.filter((layer) => layer.int8).length;
   const note: Int8Note = {

@@ -1,6 +1,9 @@
 /** Bins on either side of zero. */
 const HALF = 1024;
 
+/** Smaller numbers than this are all in the bins next to zero. */
+const LEAST = 1e-30;
+
 /**
  * Counts of numbers on an even grid around zero that widens as larger ones come: when a number does not fit, bins are merged
  * in twos and the limit doubles. Memory stays the same however many numbers are added.
@@ -44,7 +47,10 @@ export class RangeHistogram {
   /** Middle and count of every bin that holds something, in rising order. */
   *bins(): Generator<readonly [middle: number, count: number]> {
     const width = this.#limit / HALF;
-    for (const [i, count] of this.#counts.entries()) if (count) yield [(i - HALF + 0.5) * width, count];
+    for (let i = 0; i < 2 * HALF; i++) {
+      const count = this.#counts[i]!;
+      if (count) yield [(i - HALF + 0.5) * width, count];
+    }
   }
 
   #bin(value: number): number {
@@ -55,7 +61,7 @@ export class RangeHistogram {
     if (size === 0) return;
     if (this.#limit === 0) {
       // So far only zeros, which stand in the bin right of the middle and stay there.
-      this.#limit = size * 1.001;
+      this.#limit = Math.max(size * 1.001, LEAST);
       return;
     }
     while (size >= this.#limit) {

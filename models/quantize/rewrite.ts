@@ -3,7 +3,7 @@ import type { ActivationScale } from './activation-scale.js';
 import { floatsIn, type GraphLinks, intOf, linksOf } from './graph-links.js';
 import type { Int8Kind, Int8Plan } from './plan.js';
 import { lineOf } from './scales.js';
-import { type Int8Weights, meanShift, toInt8, type WeightRange } from './weight-scale.js';
+import { type Int8Weights, meanShift, type WeightRounding } from './weight-scale.js';
 
 /** ONNX Runtime's own operators. */
 const MICROSOFT = 'com.microsoft';
@@ -11,7 +11,7 @@ const MICROSOFT = 'com.microsoft';
 export interface RewriteOptions {
   readonly plan: Int8Plan;
   readonly scales: ReadonlyMap<string, ActivationScale>;
-  readonly range: WeightRange;
+  readonly rounding: WeightRounding;
   /** Mean of each channel of what a convolution reads, by value; left out: biases are not corrected. */
   readonly means?: ReadonlyMap<string, Float32Array>;
 }
@@ -228,13 +228,13 @@ class Rewriter {
 
   #conv(node: OnnxNode, result: string): OnnxNode {
     const [input, weightName, biasName] = node.inputs;
-    const { range, means } = this.#options;
+    const { rounding, means } = this.#options;
     const weight = this.#links.constants.get(weightName!)!;
     const weights = floatsIn(weight)!; // The plan takes no other convolution.
     const [out = 0] = weight.dims;
     const bias = floatsIn(this.#links.constants.get(biasName ?? '')) ?? new Float32Array(out);
     const { scale: inputScale } = this.#scaleOf(input!);
-    const rounded = toInt8(weights, weight.dims, range, (channel) => leastScale(bias[channel]!, inputScale));
+    const rounded = rounding.of(weightName!, weights, weight.dims, (channel) => leastScale(bias[channel]!, inputScale));
     const mean = means?.get(input!);
     const shift = mean && meanShift(weights, weight.dims, intOf(node, 'group', 1), rounded, mean);
     return {

@@ -80,8 +80,8 @@ function lineScale({ offset }: ClampedLine): ActivationScale {
   return { scale: Math.fround(offset > 0 ? offset / place : 1 / 255), zero: 0 };
 }
 
-/** What follows a value says which of its numbers matter. */
-function limitsOf(name: string, links: GraphLinks): Limits {
+/** What stands before and behind a value says which of its numbers matter. */
+export function limitsOf(name: string, links: GraphLinks): Limits {
   const maker = links.makerOf.get(name);
   if (maker && (maker.op === 'Relu' || maker.op === 'Clip')) {
     const { low, high } = lineOf(maker, links);

@@ -18,7 +18,7 @@ export interface Int8Weights {
 }
 
 /** Scales tried, as shares of the one that cuts nothing. */
-const SHARES = Array.from({ length: 13 }, (_, i) => 1 - i * 0.04);
+const SHARES = Array.from({ length: 8 }, (_, i) => 1 - i * 0.05);
 
 /**
  * Rounds weights to int8 with the scale of least squared error for each output channel, large ones cut where that pays.
@@ -58,6 +58,30 @@ export function toInt8(
     }
   }
   return result;
+}
+
+/** Rounds each layer's weights once, for they are wanted by the measuring graph and by the final one. */
+export class WeightRounding {
+  readonly range: WeightRange;
+  readonly #known = new Map<string, Int8Weights>();
+
+  constructor(range: WeightRange) {
+    this.range = range;
+  }
+
+  /** As {@link toInt8}; the same name stands for the same weights. */
+  of(
+    name: string,
+    weights: Float32Array,
+    dims: readonly number[],
+    leastScale: (channel: number) => number,
+  ): Int8Weights {
+    const known = this.#known.get(name);
+    if (known?.scales.every((scale, channel) => scale >= leastScale(channel))) return known;
+    const rounded = toInt8(weights, dims, this.range, leastScale);
+    this.#known.set(name, rounded);
+    return rounded;
+  }
 }
 
 /** Takes what is too much off both weights of a pair alike: the nearest pair that is safe. */

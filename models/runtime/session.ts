@@ -9,6 +9,7 @@ import type { TensorSpec, Tensors, TensorValue } from '../adapters/adapter.js';
 import type { ModelProvider } from './model.js';
 import { type Placement, readPlacement } from './placement.js';
 import { providersToTry } from './providers.js';
+import { guardSums } from './sums-guard.js';
 
 /** An open ONNX Runtime session. A run blocks the calling thread; only one may run at a time. */
 export interface ModelSession {
@@ -37,7 +38,7 @@ export interface SessionOptions {
 /**
  * Opens a session at the first provider that works.
  *
- * @throws InputError when the named provider is not there, or the file cannot be loaded
+ * @throws InputError when the named provider is not there, the file cannot be loaded, or its int8 sums would be cut here
  */
 export async function openSession(options: SessionOptions): Promise<ModelSession> {
   const { file, provider: asked, note } = options;
@@ -51,6 +52,7 @@ export async function openSession(options: SessionOptions): Promise<ModelSession
       try {
         return await create(options, choice.provider, choice.ortName);
       } catch (error) {
+        if (error instanceof InputError) throw error; // The file is at fault, whatever the provider.
         cause = error;
         refusal = firstLine(error);
       }
@@ -72,6 +74,7 @@ async function create(
   provider: Exclude<ModelProvider, 'auto'>,
   ortName: string,
 ): Promise<ModelSession> {
+  await guardSums(options.file, ortName, options.note);
   if (provider === 'cpu')
     return wrap(await InferenceSession.create(options.file, ortOptions(options, ortName)), provider, undefined);
   // Only a profile tells which nodes a provider left to the CPU: it is kept until `placement` is asked, then ended.
@@ -89,7 +92,10 @@ async function create(
   }
 }
 
-export function ortOptions({ threads }: Pick<SessionOptions, 'threads'>, ortName: string): InferenceSession.SessionOptions {
+export function ortOptions(
+  { threads }: Pick<SessionOptions, 'threads'>,
+  ortName: string,
+): InferenceSession.SessionOptions {
   return {
     executionProviders: [ortName],
     intraOpNumThreads: threads,
