@@ -1,0 +1,154 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { InputError } from '../../../config/errors.js';
+import { type Forms, formsIn, withForms } from '../../../models/kernels/forms.js';
+import { assemble } from '../../../models/nets/assemble.js';
+import { directSeparated } from '../../../models/nets/separated-conv.js';
+import { countModel } from '../../../models/onnx/count.js';
+import { readModel } from '../../../models/onnx/decode.js';
+import { writeModel } from '../../../models/onnx/encode.js';
+import { GraphBuilder } from '../../../models/onnx/graph-builder.js';
+import type { OnnxModel } from '../../../models/onnx/model.js';
+import { quantizeModel } from '../../../models/quantize/quantize.js';
+import { int8Twin } from '../../../models/tuning/form-files.js';
+import { formsToTry } from '../../../models/tuning/forms-to-try.js';
+import { tuningKey } from '../../../models/tuning/plan.js';
+import { probe } from '../../../models/tuning/probe.js';
+import type { TuningChoice } from '../../../models/tuning/record.js';
+import { fileDigest } from '../../../models/tuning/store.js';
+import { tune } from '../../../models/tuning/tune.js';
+import { seededWeights } from '../../../models/weights/seed.js';
+import { feedsOf, type Shape } from './feeds.js';
+
+/** One way to compute a case. */
+export interface KernelVariant {
+  readonly name: string;
+  readonly file: string;
+  readonly note: string;
+}
+
+export interface BuildOptions {
+  /** Where files are made, and found again. */
+  readonly folder: string;
+  readonly threads: number;
+  readonly tuneS: number;
+  readonly say: (line: string) => void;
+}
+
+/** Pictures (or maps) of a calibration: the weights are random, so only the ranges' existence counts. */
+const CALIBRATION = 1;
+
+/** The paper's separated convolution alone, 1024 → 256 → 256, k = 15. */
+export function separatedAlone(height: number, width: number): OnnxModel {
+  const g = new GraphBuilder(seededWeights(1));
+  const x = g.input('x', 'float32', ['N', 1024, height, width]);
+  const options = { kernel: 15, middle: 256, out: 256, relu: false, bias: true };
+  const y = g.stage('separated', () => directSeparated(g, x, options));
+  return g.finish('separated', { y }, {});
+}
+
+/** Where the bodies of others are: not part of the repository. */
+const bodyFile = (kind: string): string =>
+  fileURLToPath(
+    new URL(`../../../../../shared/weights/${kind === 'picodet-s' ? 'picodet-s-416' : kind}.onnx`, import.meta.url),
+  );
+
+/** @throws InputError when the preset needs a body that is not here */
+export function network(preset: string, size?: { height: number; width: number }, body?: string): OnnxModel {
+  const file = body && bodyFile(body);
+  if (file && !existsSync(file)) throw new InputError(`preset ${preset} needs ${file}, which is not there`);
+  return assemble({ preset, seed: 1, ...size, ...(file && { body: file }) }).model;
+}
+
+/** Writes a variant's file, unless the folder has it from an earlier run. */
+export async function made(folder: string, name: string, build: () => OnnxModel | Promise<OnnxModel>): Promise<string> {
+  const file = join(folder, `${name}.onnx`);
+  if (!existsSync(file)) await writeModel(file, await build());
+  return file;
+}
+
+/** A direct file in other forms. */
+export async function inForms(
+  { folder }: BuildOptions,
+  direct: string,
+  name: string,
+  forms: Partial<Forms>,
+): Promise<KernelVariant> {
+  const file = await made(folder, name.replaceAll(' ', '-'), () => withForms(direct, readModel(direct), forms));
+  return { name: name.split(' ').at(-1)!, file, note: noteOf(file) };
+}
+
+const noteOf = (file: string): string =>
+  Object.entries(formsIn(file, readModel(file).metadata))
+    .map((pair) => pair.join('='))
+    .join(',');
+
+/** Every convolution in int8; or, mixed, all but the separated one, which is spectral. */
+export async function inInt8(
+  { folder, threads }: BuildOptions,
+  direct: string,
+  name: string,
+  shape: Shape,
+  mixed: boolean,
+): Promise<KernelVariant> {
+  const stem = mixed ? `${name}-mixed` : name;
+  // The whole of it bears the name by which the tuner knows a twin.
+  const file = await made(folder, mixed ? stem : `${stem}.int8`, async () => {
+    const feeds = (): Iterable<ReturnType<typeof feedsOf>> => Array.from({ length: CALIBRATION }, () => feedsOf(shape));
+    const model = readModel(direct);
+    const { model: quantized } = await quantizeModel({ model, feeds, threads, mixed, piled: false });
+    return mixed ? withForms(direct, quantized, { separated: 'spectral' }) : quantized;
+  });
+  return { name: mixed ? 'mixed' : 'int8', file, note: mixed ? `int8, ${noteOf(file)}` : 'int8' };
+}
+
+/** What the tuner chooses for a file and batch, out of everything it knows; its int8 twin takes part when there is one. */
+export async function tuned(
+  { folder, tuneS, say }: BuildOptions,
+  direct: string,
+  name: string,
+  batch: number,
+): Promise<KernelVariant> {
+  const key = tuningKey('cpu');
+  const int8 = existsSync(int8Twin(direct));
+  const { entry } = await tune({
+    model: direct,
+    digest: await fileDigest(direct),
+    forms: formsToTry(direct, readModel(direct), { int8 }).names,
+    key,
+    provider: 'cpu',
+    batches: [batch],
+    budgetS: tuneS,
+    mostWorkers: key.processor.cores,
+    probe: (request, mostMs) => probe(request, AbortSignal.timeout(mostMs)),
+    now: () => performance.now(),
+    today: new Date().toISOString(),
+    note: say,
+  });
+  const choice = entry.choices.find((one) => one.batch === batch)!; // Asked for above; tune throws where it finds none.
+  const { precision, ...forms } = choice.forms;
+  const from = precision === 'int8' ? int8Twin(direct) : direct;
+  const file = await made(
+    folder,
+    `${name}-tuned-${Object.values(choice.forms).join('-') || 'direct'}`,
+    () => withForms(from, readModel(from), forms as Partial<Forms>), // The tuner's names are those of formsFor.
+  );
+  return { name: 'tuned', file, note: describe(choice) };
+}
+
+function describe({ forms, workers, threads, medianMs }: TuningChoice): string {
+  const named = Object.entries(forms)
+    .map((pair) => pair.join('='))
+    .join(',');
+  return `${named || 'direct'}; in the tuner ${workers}x${threads} ${medianMs.toFixed(0)} ms a frame`;
+}
+
+/** Multiply-adds by stage for `batch` frames: those of the file, and those of the direct form where int8 operators hide them. */
+export function workOf(variant: KernelVariant, direct: string, batch: number): ReadonlyMap<string, number> {
+  const sizes = { N: batch, M: 100 * batch, K: 100 * batch };
+  const count = (file: string): [string, number][] =>
+    countModel(readModel(file), sizes).stages.map(({ stage, multiplyAdds }) => [stage, multiplyAdds]);
+  const own = count(variant.file).filter(([, multiplyAdds]) => multiplyAdds > 0);
+  return new Map(variant.note.startsWith('int8') ? [...count(direct), ...own] : own);
+}

@@ -1,0 +1,18 @@
+import type { Tensors } from '../../../models/adapters/adapter.js';
+
+/** What a file reads: pictures, or a map of features. */
+export type Shape =
+  | { readonly kind: 'pictures'; readonly batch: number; readonly height: number; readonly width: number }
+  | { readonly kind: 'map'; readonly dims: readonly number[] };
+
+/** The same numbers at every call. */
+export function feedsOf(shape: Shape): Tensors {
+  if (shape.kind === 'map') {
+    const count = shape.dims.reduce((all, size) => all * size, 1);
+    const data = Float32Array.from({ length: count }, (_, i) => ((i * 37) % 101) / 50 - 1);
+    return { x: { type: 'float32', dims: shape.dims, data } };
+  }
+  const { batch, height, width } = shape;
+  const data = Uint8Array.from({ length: batch * height * width * 3 }, (_, i) => (i * 7 + (i >> 9) * 13) % 256);
+  return { images: { type: 'uint8', dims: [batch, height, width, 3], data } };
+}

@@ -1,0 +1,58 @@
+/**
+ * Program of a process of its own: loads one file, runs it under ONNX Runtime's profiler, prints one {@link Probed} as JSON. Its
+ * largest memory is the file's; a benchmark that holds several sessions cannot tell them apart.
+ */
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { InferenceSession } from 'onnxruntime-node';
+import { ortOptions, toOrt } from '../../../models/runtime/session.js';
+import { feedsOf, type Shape } from './feeds.js';
+
+export interface Probed {
+  /** Of the whole process, Node.js and this program (some 60 MB) included. */
+  readonly peakMB: number;
+  /** Milliseconds of a run that were spent in each stage's nodes. */
+  readonly stageMs: Readonly<Record<string, number>>;
+}
+
+const [file = '', shape = '', threads = '1'] = process.argv.slice(2);
+const folder = await mkdtemp(join(tmpdir(), 'maskcast-probe-'));
+try {
+  const session = await InferenceSession.create(file, {
+    ...ortOptions({ threads: Number(threads) }, 'cpu'),
+    enableProfiling: true,
+    profileFilePrefix: join(folder, 'profile'),
+  });
+  const given = feedsOf(JSON.parse(shape) as Shape); // The benchmark is the only sender.
+  const feeds = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, toOrt(value)]));
+  await session.run(feeds);
+  await session.run(feeds);
+  session.endProfiling();
+  await session.release();
+  const [name] = await readdir(folder);
+  const events = JSON.parse(await readFile(join(folder, name!), 'utf8')) as ProfileEvent[]; // ONNX Runtime's own format.
+  // maxRSS is in kB.
+  const answer: Probed = { peakMB: process.resourceUsage().maxRSS / 1000, stageMs: stages(events) };
+  console.log(JSON.stringify(answer));
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
+
+interface ProfileEvent {
+  readonly cat?: string;
+  readonly name?: string;
+  readonly dur?: number;
+}
+
+/** Of the second run: the first makes room for everything. Nodes that the runtime adds or joins bear the name of one of ours inside theirs. */
+function stages(events: readonly ProfileEvent[]): Record<string, number> {
+  const kernels = events.filter(({ cat, name }) => cat === 'Node' && name?.endsWith('_kernel_time'));
+  const second = kernels.slice(kernels.length / 2);
+  const ms: Record<string, number> = {};
+  for (const { name = '', dur = 0 } of second) {
+    const stage = /([a-z-]+)\//.exec(name)?.[1] ?? 'other';
+    ms[stage] = (ms[stage] ?? 0) + dur / 1000;
+  }
+  return ms;
+}
