@@ -5,6 +5,11 @@ import { type AssembleOptions, assemble, saveWeights } from '../../models/nets/a
 import { inspectModel, type ModelReport } from '../../models/nets/inspect.js';
 import { PRESETS } from '../../models/nets/presets.js';
 import { writeModel } from '../../models/onnx/encode.js';
+import { describeChoice } from '../../models/tuning/plan.js';
+import { describeProcessor } from '../../models/tuning/processor.js';
+import type { TuningEntry } from '../../models/tuning/record.js';
+import { fileDigest, readRecords } from '../../models/tuning/store.js';
+import { quantizeCommand } from './model-quantize.js';
 import { tuneCommand } from './model-tune.js';
 
 const FORM_EXAMPLE = Object.entries(FORMS)
@@ -27,6 +32,7 @@ export function modelCommand(): Command {
     .description('build the network as an ONNX file, look into ONNX files')
     .addCommand(buildCommand())
     .addCommand(inspectCommand())
+    .addCommand(quantizeCommand())
     .addCommand(tuneCommand());
 }
 
@@ -70,12 +76,30 @@ function inspectCommand(): Command {
   return new Command('inspect')
     .description("show an ONNX file's card, inputs, outputs, parameters and multiply-adds by stage")
     .argument('<file>', 'ONNX file')
+    .option('--data <dir>', 'data folder, where the choice of `model tune` may lie', 'maskcast-data')
     .option('--json', 'print one JSON object')
-    .action((file: string, { json }: { json?: boolean }) => {
+    .action(async (file: string, { data, json }: { data: string; json?: boolean }) => {
       const report = inspectModel(file);
       const bytes = statSync(file).size;
-      process.stdout.write(json ? `${JSON.stringify({ file, bytes, ...report })}\n` : describe(file, bytes, report));
+      const tuned = await tunings(file, data);
+      process.stdout.write(
+        json
+          ? `${JSON.stringify({ file, bytes, ...report, tuned: tuned.map(({ table: _table, ...entry }) => entry) })}\n`
+          : `${describe(file, bytes, report)}${tuned.map((entry) => `${describeTuning(entry)}\n`).join('')}`,
+      );
     });
+}
+
+/** What `model tune` chose for this file, on this machine and on others. */
+async function tunings(file: string, data: string): Promise<readonly TuningEntry[]> {
+  const warn = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
+  const records = await readRecords(file, await fileDigest(file), data, warn);
+  return records.flatMap(({ record }) => record.entries);
+}
+
+function describeTuning(entry: TuningEntry): string {
+  const place = `${describeProcessor(entry.processor)}, ${entry.runtime}, ${entry.ranOn}`;
+  return [place, ...entry.choices.map((choice) => `  ${describeChoice(choice, entry.measured)}`)].join('\n');
 }
 
 function describe(
