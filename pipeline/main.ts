@@ -10,6 +10,7 @@ import { evalCommand } from './commands/eval.js';
 import { modelCommand } from './commands/model.js';
 import { runCommand } from './commands/run.js';
 import { schemaCommand } from './commands/schema.js';
+import { streetCommand } from './commands/street.js';
 import { trackCommand } from './commands/track.js';
 import { VERSION } from './version.js';
 
@@ -31,6 +32,7 @@ for (const command of [
   schemaCommand(),
   doctorCommand(),
   demoCommand(),
+  streetCommand(),
 ]) {
   program.addCommand(command);
 }

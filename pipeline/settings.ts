@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { InputError } from '../config/errors.js';
 import { checkConfig, loadConfig } from '../config/load.js';
 import { type MaskcastConfig, type MaskcastConfigInput, NAME_PATTERN } from '../config/schema.js';
+import { namedModelFile } from './model-store/store.js';
 
 /** What the command line adds to, or puts in place of, a configuration file. */
 export interface CommandLineSettings {
@@ -35,12 +36,13 @@ export function runSettings(file: string | undefined, options: CommandLineSettin
     options.mqtt === undefined
       ? config.mqtt
       : { ...config.mqtt, url: checkConfig({ mqtt: { url: options.mqtt } }).mqtt.url };
+  const data = options.data ?? config.data;
   return {
     ...config,
     cameras,
     mqtt: mqtt as MaskcastConfig['mqtt'], // url was checked just above and is a string
-    model: { ...config.model, file: modelFile(options.model ?? config.model.file) },
-    data: options.data ?? config.data,
+    model: { ...config.model, file: modelFile(options.model ?? config.model.file, data) },
+    data,
   };
 }
 
@@ -95,9 +97,16 @@ const DEFAULT_MODELS = ['models/weights/default.onnx', '../shared/weights/yolox-
 /** Demonstration scenes, likewise. */
 const DEFAULT_SCENES = ['../shared/media/one-by-one-person-detection.mp4'];
 
-/** The model to run: as named, else the default. @throws InputError when none is named and no default is here */
-export function modelFile(named: string | undefined): string {
-  const found = named ?? firstThere(DEFAULT_MODELS);
+/** The model that is taken when none is named, or nothing. */
+export const defaultModelFile = (): string | undefined => firstThere(DEFAULT_MODELS);
+
+/**
+ * The model to run: a file or a name in the data folder, else the default.
+ *
+ * @throws InputError when none is named and no default is here, or the name is unknown
+ */
+export function modelFile(named: string | undefined, data = 'maskcast-data'): string {
+  const found = named === undefined ? defaultModelFile() : namedModelFile(named, data);
   if (found !== undefined) return found;
   throw new InputError(
     'no model is named and this copy of maskcast carries none yet: name a detector (ONNX) with --model FILE\n' +

@@ -1,10 +1,24 @@
-import { Command } from 'commander';
-import { InputError } from '../../config/errors.js';
+import { join } from 'node:path';
+import cliProgress from 'cli-progress';
+import { Command, Option } from 'commander';
 import { checkConfig } from '../../config/load.js';
 import { createLog } from '../log.js';
 import { startRtspServer } from '../rtsp-server/server.js';
 import { demoScene, freeBrokerPort, modelFile } from '../settings.js';
+import { cachedStreetVideo } from '../street/street-video.js';
 import { runWith, summaryLines } from './run.js';
+
+interface Options {
+  readonly data: string;
+  readonly model?: string;
+  readonly scene?: string;
+  readonly street?: boolean;
+  readonly port?: string;
+  readonly print?: boolean;
+}
+
+/** The street that the demonstration shows: small enough to be drawn in a minute or two. */
+const STREET = { seed: 21, width: 960, height: 540, fps: 12, seconds: 20 } as const;
 
 /** `maskcast demo`: a camera of our own, everything on this machine, nothing to configure. */
 export function demoCommand(): Command {
@@ -12,20 +26,15 @@ export function demoCommand(): Command {
     .description(
       'show it all with a camera of our own: a scene is served over RTSP, found, tracked, published, recorded',
     )
-    .option('--data <folder>', 'folder for clips and the outbox', 'maskcast-data')
-    .option('-m, --model <file>', 'detector (ONNX)')
+    .option('--data <folder>', 'folder for clips, the outbox and the drawn street', 'maskcast-data')
+    .option('-m, --model <file>', 'detector: ONNX file, or name of a model in the data folder')
     .option('--scene <file>', 'video to serve like a camera')
+    .addOption(new Option('--street', 'show a street that maskcast draws itself').conflicts('scene'))
     .option('--port <port>', 'port of the embedded broker, 0 for a free one; left out: 1883, or a free one')
     .option('--print', 'write every message as one JSON line to stdout')
-    .action(async (options: { data: string; model?: string; scene?: string; port?: string; print?: boolean }) => {
-      const scene = options.scene ?? demoScene();
-      if (scene === undefined) {
-        throw new InputError(
-          'this copy of maskcast carries no demonstration scene yet: name a source and a detector (ONNX) of your own\n' +
-            'for example: npm start -- --source rtsp://user:password@camera/stream --model yolox_nano.onnx',
-        );
-      }
-      const file = modelFile(options.model);
+    .action(async (options: Options) => {
+      const file = modelFile(options.model, options.data);
+      const scene = options.scene ?? (options.street ? undefined : demoScene()) ?? (await drawnStreet(options.data));
       const server = await startRtspServer({ mounts: { street: { file: scene } }, log: createLog('warn') });
       try {
         const config = checkConfig({
@@ -56,4 +65,27 @@ export function demoCommand(): Command {
         await server.stop();
       }
     });
+}
+
+/** Draws the street once into the data folder. */
+async function drawnStreet(data: string): Promise<string> {
+  let bar: cliProgress.SingleBar | undefined;
+  try {
+    return await cachedStreetVideo(join(data, 'street'), STREET, (done, all) => {
+      if (done === 1) {
+        process.stderr.write(`drawing the street, once: ${all} pictures of ${STREET.width}x${STREET.height}\n`);
+        if (process.stderr.isTTY) {
+          bar = new cliProgress.SingleBar({
+            stream: process.stderr,
+            clearOnComplete: true,
+            format: '{bar} {value}/{total} pictures | {eta_formatted} left',
+          });
+          bar.start(all, 0);
+        }
+      }
+      bar?.update(done);
+    });
+  } finally {
+    bar?.stop();
+  }
 }

@@ -10,6 +10,7 @@ import { describeProcessor } from '../../models/tuning/processor.js';
 import type { TuningEntry } from '../../models/tuning/record.js';
 import { fileDigest, readRecords } from '../../models/tuning/store.js';
 import { quantizeCommand } from './model-quantize.js';
+import { modelAddCommand, modelListCommand } from './model-store.js';
 import { tuneCommand } from './model-tune.js';
 
 const FORM_EXAMPLE = Object.entries(FORMS)
@@ -26,14 +27,16 @@ interface BuildFlags extends Pick<AssembleOptions, 'preset' | 'body' | 'seed' | 
   readonly json?: boolean;
 }
 
-/** `maskcast model build | inspect` */
+/** `maskcast model build | inspect | quantize | tune | add | list` */
 export function modelCommand(): Command {
   return new Command('model')
-    .description('build the network as an ONNX file, look into ONNX files')
+    .description('build the network as an ONNX file, look into ONNX files, bring others')
     .addCommand(buildCommand())
     .addCommand(inspectCommand())
     .addCommand(quantizeCommand())
-    .addCommand(tuneCommand());
+    .addCommand(tuneCommand())
+    .addCommand(modelAddCommand())
+    .addCommand(modelListCommand());
 }
 
 function buildCommand(): Command {

@@ -17,14 +17,14 @@ function stillsCommand(): Command {
     .option('--count <n>', 'pictures', wholeNumber, 100)
     .option('--first-seed <n>', 'seed of the first street; below 1000 are kept for tests', wholeNumber, 1000)
     .option('--per-street <n>', 'pictures of each street', wholeNumber, 3)
-    .option('--size <WxH>', 'width and height in pixels', sizeOf, { width: 960, height: 540 })
-    .action(async (options: { out: string; count: number; firstSeed: number; perStreet: number; size: Size }) => {
+    .option('--size <WxH>', 'width and height in pixels (left out: several, as cameras have them)', sizeOf)
+    .action(async (options: { out: string; count: number; firstSeed: number; perStreet: number; size?: Size }) => {
       const bar = process.stderr.isTTY
         ? new cliProgress.SingleBar({ stream: process.stderr, clearOnComplete: true })
         : undefined;
       bar?.start(options.count, 0);
       try {
-        await writeStills({ ...options, ...options.size, folder: options.out, onStill: () => bar?.increment() });
+        await writeStills({ ...options, folder: options.out, onStill: () => bar?.increment() });
       } finally {
         bar?.stop();
       }

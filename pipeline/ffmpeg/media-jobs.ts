@@ -111,6 +111,15 @@ export function startEncode(output: string, probe: ClipProbe, sound: string): Me
   ]);
 }
 
+/** Raw rgb24 pictures of a steady rate on stdin into an H.264 MP4 with a key picture a second, as a camera has. */
+export function startEncodePictures(output: string, { width, height }: Size, fps: number): MediaJob {
+  return start([
+    ...['-f', 'rawvideo', '-pix_fmt', 'rgb24', '-s', `${width}x${height}`, '-r', String(fps), '-i', 'pipe:0'],
+    ...['-vf', 'scale=out_color_matrix=bt709:out_range=tv', ...h264('20', ['-colorspace', 'bt709', '-color_range', 'tv'])],
+    ...['-force_key_frames', 'expr:gte(t,n_forced)', `file:${output}`],
+  ]);
+}
+
 const EVEN = "pad='ceil(iw/2)*2':'ceil(ih/2)*2'"; // H.264 in 4:2:0 has even sides
 /** Every picture once, at its own time; -1: on the ticks that it came with. */
 const PASSTHROUGH = ['-fps_mode', 'passthrough', '-enc_time_base', '-1'];

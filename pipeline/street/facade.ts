@@ -105,7 +105,7 @@ function house(random: Random, light: Light, x1: number, x2: number): House {
     const curtain = kind > 0.6 && (a - left < 0.13 || right - a < 0.13 || kind > 0.85);
     if (curtain) put(out, [0.42, 0.4, 0.36], shade * (0.6 + 0.25 * Math.sin(x * 40)), 0.05);
     else put(out, [0.03, 0.034, 0.04], shade * (0.6 + 0.7 * smoothNoise(x * 3, z * 3, seed + 5)), 0.16);
-    if (light.lamps && cellNoise(bay, storey, seed + 12) > 0.62) glow(out, [1, 0.72, 0.38], curtain ? 0.35 : 0.5);
+    if (light.lamps && cellNoise(bay, storey, seed + 12) > 0.62) glow(out, [1, 0.72, 0.38], curtain ? 0.2 : 0.3);
   };
   const shopAt = (x: number, z: number, bay: number, a: number, out: Float64Array, front: Rgb): void => {
     if (z > 3.35) {
@@ -130,11 +130,11 @@ function house(random: Random, light: Light, x1: number, x2: number): House {
     } else {
       const gx = Math.floor(x * 2.3);
       const gz = Math.floor(z * 2.7);
-      const goods = z < 1.9 && cellNoise(gx, gz, seed + 30) > 0.55;
+      const goods = z < 1.9 && cellNoise(gx, gz, seed + 30) > 0.62;
       const inside = srgb(pick(() => cellNoise(gx, gz, seed + 31), GOODS));
       const depth = 0.25 + 0.5 * smoothNoise(x * 1.3, z * 1.3, seed + 32);
       put(out, goods ? inside : [0.06, 0.055, 0.05], goods ? 0.35 * depth : depth, 0.12);
-      if (light.lamps) glow(out, goods ? inside : [0.5, 0.42, 0.3], 0.55 * depth + 0.12);
+      if (light.lamps) glow(out, goods ? inside : [0.3, 0.24, 0.16], 0.3 * depth + 0.06);
       else if (cellNoise(0, 1, seed) > 0.4) glow(out, [0.3, 0.26, 0.2], 0.14 * depth);
     }
   };

@@ -43,7 +43,7 @@ export function lightFor(daylight: Daylight, random: Random): Light {
       bounce: [0.26, 0.24, 0.21],
       hazePerM: 0.0012,
       clouds: between(random, 0.25, 0.6),
-      exposure: between(random, 0.8, 1),
+      exposure: between(random, 0.85, 1.1),
       noise: between(random, 1, 2.2),
       lamps: false,
     };
@@ -57,7 +57,7 @@ export function lightFor(daylight: Daylight, random: Random): Light {
       bounce: [0.26, 0.255, 0.25],
       hazePerM: 0.0014,
       clouds: 1,
-      exposure: between(random, 0.85, 1.1),
+      exposure: between(random, 1.05, 1.35),
       noise: between(random, 1.5, 3),
       lamps: false,
     };
@@ -108,19 +108,10 @@ export interface Standing {
 /**
  * Light that leaves a point of `material` towards the camera, into `out`.
  *
+ * @param point      place x, y, z and normal x, y, z, as the raster tells them
  * @param sunShare   0…1: how much of the sun reaches it
  */
-export type Shader = (
-  material: Material,
-  x: number,
-  y: number,
-  z: number,
-  nx: number,
-  ny: number,
-  nz: number,
-  sunShare: number,
-  out: Float64Array,
-) => void;
+export type Shader = (material: Material, point: Float64Array, sunShare: number, out: Float64Array) => void;
 
 /** Lambert's law under sun, sky and ground, a mirror share after Schlick, haze with distance. */
 export function shaderFor(light: Light, eye: Vec3, standing: Standing | undefined): Shader {
@@ -128,15 +119,21 @@ export function shaderFor(light: Light, eye: Vec3, standing: Standing | undefine
   const { sun, sunColour, zenith, horizon, bounce, hazePerM } = light;
   const c = standing ? Math.cos(standing.heading) : 1;
   const s = standing ? Math.sin(standing.heading) : 0;
-  return (material, x, y, z, nx0, ny0, nz0, sunShare, out) => {
-    const size = Math.hypot(nx0, ny0, nz0) || 1;
-    let nx = nx0 / size;
-    let ny = ny0 / size;
-    let nz = nz0 / size;
+  return (material, point, sunShare, out) => {
+    const x = point[0]!;
+    const y = point[1]!;
+    const z = point[2]!;
+    let nx = point[3]!;
+    let ny = point[4]!;
+    let nz = point[5]!;
+    const size = Math.sqrt(nx * nx + ny * ny + nz * nz) || 1;
+    nx /= size;
+    ny /= size;
+    nz /= size;
     let vx = eye[0] - x;
     let vy = eye[1] - y;
     let vz = eye[2] - z;
-    const distance = Math.hypot(vx, vy, vz);
+    const distance = Math.sqrt(vx * vx + vy * vy + vz * vz);
     vx /= distance;
     vy /= distance;
     vz /= distance;
@@ -198,7 +195,9 @@ export function shaderFor(light: Light, eye: Vec3, standing: Standing | undefine
     const up = 0.5 + 0.5 * nz;
     // What stands near the ground, and looks down, sees little sky.
     const hidden = 1 - 0.45 * Math.max(0, 1 - z / 0.5) * (1 - up) - 0.25 * (1 - up);
-    const fresnel = mirror + (1 - mirror) * (mirror > 0 ? (1 - facing) ** 5 * Math.min(1, mirror * 14) : 0);
+    const away = 1 - facing;
+    const fresnel =
+      mirror + (1 - mirror) * (mirror > 0 ? away * away * away * away * away * Math.min(1, mirror * 14) : 0);
     let mr = 0;
     let mg = 0;
     let mb = 0;
@@ -224,7 +223,7 @@ export function shaderFor(light: Light, eye: Vec3, standing: Standing | undefine
         mb = bounce[2] * 0.5;
       }
       const spot = Math.max(0, rx * sun[0] + ry * sun[1] + rz * sun[2]);
-      if (mirror > 0.03 && sunShare > 0) {
+      if (mirror > 0.03 && sunShare > 0 && spot > 0.95) {
         const spark = spot ** 180 * 14 * sunShare;
         mr += sunColour[0] * spark;
         mg += sunColour[1] * spark;
@@ -234,17 +233,14 @@ export function shaderFor(light: Light, eye: Vec3, standing: Standing | undefine
     const kept = Math.exp(-distance * hazePerM);
     const shine = 1 - fresnel;
     const sky = up * up * 0.85 + up * 0.1;
-    const lit = (albedo: number, k: 0 | 1 | 2, glow: number, mirrorLight: number): number =>
-      (albedo *
-        (sunColour[k] * lambert + hidden * ((zenith[k] * 0.6 + horizon[k] * 0.4) * sky + bounce[k] * (1 - up))) *
-        shine +
-        mirrorLight * fresnel +
-        glow) *
-        kept +
-      horizon[k] * 0.9 * (1 - kept);
-    out[0] = lit(r, 0, gr, mr);
-    out[1] = lit(g, 1, gg, mg);
-    out[2] = lit(b, 2, gb, mb);
+    const haze = 0.9 * (1 - kept);
+    const open = hidden * sky;
+    const below = hidden * (1 - up);
+    const lit = (k: 0 | 1 | 2): number =>
+      sunColour[k] * lambert + (zenith[k] * 0.6 + horizon[k] * 0.4) * open + bounce[k] * below;
+    out[0] = (r * lit(0) * shine + mr * fresnel + gr) * kept + horizon[0] * haze;
+    out[1] = (g * lit(1) * shine + mg * fresnel + gg) * kept + horizon[1] * haze;
+    out[2] = (b * lit(2) * shine + mb * fresnel + gb) * kept + horizon[2] * haze;
   };
 }
 

@@ -31,6 +31,21 @@ export interface Material {
   readonly ground?: boolean;
 }
 
+/** The same with every field there. */
+export const whole = (material: Material): Material =>
+  ({
+    albedo: material.albedo,
+    mirror: material.mirror,
+    grain: material.grain,
+    grainPerM: material.grainPerM,
+    stripes: material.stripes,
+    glow: material.glow,
+    cover: material.cover,
+    twoSided: material.twoSided,
+    surface: material.surface,
+    ground: material.ground,
+  }) as Material; // fields that are undefined read like absent ones
+
 /** `#rrggbb` (sRGB) as linear light. */
 export function srgb(hex: string): Rgb {
   const part = (at: number): number => {

@@ -1,4 +1,4 @@
-import type { Material } from './material.js';
+import { type Material, whole } from './material.js';
 import { blend, cross, dot, length, minus, plus, times, unit, type Vec3 } from './vector.js';
 
 /** Triangles with a normal at every corner. */
@@ -33,6 +33,8 @@ export class MeshBuilder {
   private readonly triangles: number[] = [];
   private readonly materials: number[] = [];
   private readonly palette: Material[] = [];
+  /** As given; `palette` holds them with all fields, for objects of one form are quicker to read. */
+  private readonly given: Material[] = [];
 
   finish(): Mesh {
     return {
@@ -58,6 +60,7 @@ export class MeshBuilder {
         1 / sides,
       ),
     );
+    /** Normals of the faces, as long as the faces are large, and of length 1. */
     const faces: Vec3[] = [];
     for (let i = 0; i < rows; i++) {
       const centre = blend(centres[i]!, centres[(i + 1) % rings.length]!, 0.5);
@@ -67,23 +70,36 @@ export class MeshBuilder {
         faces.push(dot(n, minus(middle, centre)) < 0 ? times(n, -1) : n);
       }
     }
-    const face = (i: number, k: number): Vec3 | undefined => {
-      const row = closed ? (i + rows) % rows : i;
-      return row < 0 || row >= rows ? undefined : faces[row * sides + ((k + sides) % sides)];
-    };
+    const units = faces.map(unit);
     const cornerNormal = (i: number, k: number, own: Vec3): Vec3 => {
-      let sum: Vec3 = [0, 0, 0];
-      const ownUnit = unit(own);
-      for (const other of [face(i - 1, k - 1), face(i - 1, k), face(i, k - 1), face(i, k)]) {
-        if (other && dot(unit(other), ownUnit) > crease) sum = plus(sum, other);
+      let [x, y, z] = [0, 0, 0];
+      for (let a = i - 1; a <= i; a++) {
+        const row = closed ? (a + rows) % rows : a;
+        if (row < 0 || row >= rows) continue;
+        for (let b = k - 1; b <= k; b++) {
+          const index = row * sides + ((b + sides) % sides);
+          if (crease > -1 && dot(units[index]!, own) <= crease) continue;
+          const face = faces[index]!;
+          x += face[0];
+          y += face[1];
+          z += face[2];
+        }
       }
-      return length(sum) > 1e-12 ? unit(sum) : ownUnit;
+      const sum = unit([x, y, z]);
+      return sum[0] || sum[1] || sum[2] ? sum : own;
     };
+    // Without a crease every face has the same normal at a corner.
+    const shared =
+      crease > -1
+        ? undefined
+        : Array.from({ length: (rows + 1) * sides }, (_, c) =>
+            cornerNormal(Math.floor(c / sides), c % sides, units[c % units.length]!),
+          );
     for (let i = 0; i < rows; i++) {
       for (let k = 0; k < sides; k++) {
-        const own = face(i, k)!;
+        const own = units[i * sides + k]!;
         const made = typeof material === 'function' ? material(i, k) : material;
-        if (!made || length(own) < 1e-9) continue;
+        if (!made || length(own) < 0.5) continue;
         const corners = [
           [i, k],
           [i + 1, k],
@@ -92,7 +108,7 @@ export class MeshBuilder {
         ] as const;
         this.face(
           corners.map(([a, b]) => at(a, b)),
-          corners.map(([a, b]) => cornerNormal(a, b, own)),
+          corners.map(([a, b]) => (shared ? shared[a * sides + (b % sides)]! : cornerNormal(a, b, own))),
           made,
         );
       }
@@ -228,10 +244,13 @@ export class MeshBuilder {
 
   private face(corners: readonly Vec3[], normals: readonly Vec3[], material: Material): this {
     const first = this.positions.length / 3;
-    for (const corner of corners) this.positions.push(...corner);
-    for (const normal of normals) this.normals.push(...normal);
-    let index = this.palette.indexOf(material);
-    if (index < 0) index = this.palette.push(material) - 1;
+    for (const [x, y, z] of corners) this.positions.push(x, y, z);
+    for (const [x, y, z] of normals) this.normals.push(x, y, z);
+    let index = this.given.lastIndexOf(material);
+    if (index < 0) {
+      index = this.given.push(material) - 1;
+      this.palette.push(whole(material));
+    }
     for (let k = 2; k < corners.length; k++) {
       this.triangles.push(first, first + k - 1, first + k);
       this.materials.push(index);

@@ -122,9 +122,9 @@ export function planStreet({ seed, periodS, daylight }: PlanOptions): StreetPlan
     farPavementM,
     zebraX,
     view: {
-      at: [0, between(random, -nearPavementM + 0.4, -0.8), between(random, 3, 5)] as Vec3,
+      at: [0, between(random, -nearPavementM + 0.4, -0.8), between(random, 2.9, 5)] as Vec3,
       forward: [Math.cos(yaw), Math.sin(yaw), -Math.tan(pitch)] as Vec3,
-      focal: between(random, 0.75, 1.05),
+      focal: between(random, 0.75, 1.2),
       mirror: random() < 0.5,
     },
     lines: [
@@ -193,17 +193,17 @@ function castActors(ground: Omit<StreetPlan, 'actors'>, random: Random): Actor[]
   send(wholeBetween(random, 2, 5), () =>
     stand('car', [between(random, 4, 48), LANE.parking], random() < 0.8 ? Math.PI : 0),
   );
-  send(wholeBetween(random, 0, 2), () =>
+  send(wholeBetween(random, 1, 3), () =>
     stand(
       'bicycle',
       [between(random, 5, 30), random() < 0.6 ? wall - 0.5 : -nearPavementM + 0.5],
       between(random, -0.2, 0.2) + (random() < 0.5 ? Math.PI : 0),
     ),
   );
-  send(wholeBetween(random, 0, 1), () =>
+  send(wholeBetween(random, 0, 2), () =>
     stand('motorcycle', [between(random, 6, 26), LANE.parking + 0.5], Math.PI / 2 + between(random, -0.3, 0.3)),
   );
-  send(wholeBetween(random, 1, 3), () =>
+  send(wholeBetween(random, 2, 5), () =>
     stand(
       'walker',
       [between(random, 7, 30), random() < 0.5 ? wall - between(random, 0.4, 0.9) : roadM + between(random, 0.7, 1.1)],
@@ -223,7 +223,7 @@ function castActors(ground: Omit<StreetPlan, 'actors'>, random: Random): Actor[]
       );
     }
   }
-  send(wholeBetween(random, 2, 4), () => {
+  send(wholeBetween(random, 3, 6), () => {
     const x = zebraX + between(random, -1.5, 1.5);
     const [near, far] = [nearLane(), farLane()];
     const from: Point = [random() < 0.5 ? NEAR_END : 60, near];
@@ -242,10 +242,10 @@ function castActors(ground: Omit<StreetPlan, 'actors'>, random: Random): Actor[]
     const away = random() < 0.5;
     return road('car', lanes[away ? 0 : 1], away, 0);
   });
-  send(wholeBetween(random, 0, 2), () =>
+  send(wholeBetween(random, 1, 3), () =>
     road('motorcyclist', between(random, 6.5, 10), random() < 0.5, between(random, -0.5, 0.5)),
   );
-  send(wholeBetween(random, 2, 4), () => {
+  send(wholeBetween(random, 3, 6), () => {
     const away = random() < 0.5;
     return go(
       'cyclist',
@@ -261,7 +261,7 @@ function castActors(ground: Omit<StreetPlan, 'actors'>, random: Random): Actor[]
           ],
     );
   });
-  send(wholeBetween(random, 2, 4), () => {
+  send(wholeBetween(random, 3, 6), () => {
     const y = nearLane();
     return go(
       'walker',
@@ -277,7 +277,7 @@ function castActors(ground: Omit<StreetPlan, 'actors'>, random: Random): Actor[]
           ],
     );
   });
-  send(wholeBetween(random, 4, 7), () => {
+  send(wholeBetween(random, 5, 9), () => {
     const y = farLane();
     const ends: [Point, Point] = [
       [NEAR_END, y],

@@ -90,9 +90,9 @@ export function walkingPose(
   const pelvis: Vec3 = [0, 0, -lowest];
   const neck = hang(pelvis, -0.305 * h, -lean);
   const twist = 0.1 * stretch * Math.sin(phase * 2 * Math.PI);
-  const shoulderHalf = 0.11 * h * (0.55 + 0.45 * build.girth);
+  const shoulderHalf = 0.106 * h * (0.6 + 0.4 * build.girth);
   const shoulders = [1, -1].map(
-    (side): Vec3 => [neck[0] - side * twist * shoulderHalf - 0.005 * h, side * shoulderHalf, neck[2] - 0.028 * h],
+    (side): Vec3 => [neck[0] - side * twist * shoulderHalf - 0.005 * h, side * shoulderHalf, neck[2] - 0.045 * h],
   );
   const arms = shoulders.map((shoulder, k) =>
     armOf(
@@ -176,8 +176,8 @@ export function seatedPose(build: Build, { seat, grip, feet, lean }: Seating, ga
   const h = build.height;
   const pelvis: Vec3 = [seat[0], 0, seat[2] + 0.055 * h];
   const neck = hang(pelvis, -0.305 * h, -lean);
-  const shoulderHalf = 0.108 * h * (0.55 + 0.45 * build.girth);
-  const shoulders = [1, -1].map((side): Vec3 => [neck[0] + 0.01 * h, side * shoulderHalf, neck[2] - 0.03 * h]);
+  const shoulderHalf = 0.106 * h * (0.6 + 0.4 * build.girth);
+  const shoulders = [1, -1].map((side): Vec3 => [neck[0] + 0.01 * h, side * shoulderHalf, neck[2] - 0.045 * h]);
   const wrists = [1, -1].map((side): Vec3 => [grip[0] - 0.06, side * grip[1], grip[2] + 0.04]);
   const hips = [1, -1].map((side): Vec3 => [pelvis[0], side * 0.052 * h * build.girth, pelvis[2] - 0.02 * h]);
   const ankles = feet.map((foot): Vec3 => [foot[0] - 0.06 * h, foot[1], foot[2] + 0.06 * h]);

@@ -28,17 +28,12 @@ export interface Touched {
   y2: number;
 }
 
-/** Hears of every point that passes: its index, material, place in the world (m) and normal. */
-export type Fragment = (
-  index: number,
-  material: Material,
-  x: number,
-  y: number,
-  z: number,
-  nx: number,
-  ny: number,
-  nz: number,
-) => void;
+/**
+ * Hears of every point that passes.
+ *
+ * @param point  place in the world x, y, z (m) and normal x, y, z (not of length 1); overwritten by the next
+ */
+export type Fragment = (index: number, material: Material, point: Float64Array) => void;
 
 export interface RasterOptions {
   /** Which materials are drawn; default all. */
@@ -70,6 +65,7 @@ export function drawMesh(
   // Corner data of the polygon left after clipping at the near plane: camera x y depth, world x y z, normal x y z.
   const clipped = new Float64Array(4 * 9);
   const screen = new Float64Array(3 * 9);
+  const point = new Float64Array(6);
 
   for (let t = 0; t < mesh.materials.length; t++) {
     const material = mesh.palette[mesh.materials[t]!]!;
@@ -139,16 +135,9 @@ export function drawMesh(
         if (write) nearness[index] = near;
         if (fragment) {
           const depth = 1 / near;
-          fragment(
-            index,
-            material,
-            (a * screen[3]! + b * screen[12]! + c * screen[21]!) * depth,
-            (a * screen[4]! + b * screen[13]! + c * screen[22]!) * depth,
-            (a * screen[5]! + b * screen[14]! + c * screen[23]!) * depth,
-            (a * screen[6]! + b * screen[15]! + c * screen[24]!) * depth,
-            (a * screen[7]! + b * screen[16]! + c * screen[25]!) * depth,
-            (a * screen[8]! + b * screen[17]! + c * screen[26]!) * depth,
-          );
+          for (let j = 0; j < 6; j++)
+            point[j] = (a * screen[3 + j]! + b * screen[12 + j]! + c * screen[21 + j]!) * depth;
+          fragment(index, material, point);
         }
       }
       if (!passed) continue;
@@ -202,7 +191,7 @@ function facesAway(corners: Float32Array, a: number, b: number, c: number, eye: 
   const vy = eye[1] - corners[a + 4]!;
   const vz = eye[2] - corners[a + 5]!;
   // The margin keeps silhouettes of coarse round shapes whole.
-  return nx * vx + ny * vy + nz * vz < -0.6 * Math.hypot(vx, vy, vz);
+  return nx * vx + ny * vy + nz * vz < -0.6 * Math.sqrt(vx * vx + vy * vy + vz * vz);
 }
 
 /** Sutherland-Hodgman at the near plane. @returns corners left, 0, 3 or 4 */

@@ -4,17 +4,19 @@ import sharp from 'sharp';
 import { decodeRle, encodeRle } from '../../operators/masks/rle.js';
 import type { Size } from '../../operators/types.js';
 import { planStreet, STREET_CLASSES, type StreetClass } from './plan.js';
-import { between, partSeed, seededRandom } from './random.js';
+import { between, partSeed, pick, seededRandom } from './random.js';
 import type { SeenFigure } from './silhouettes.js';
 import { openPainter } from './street-picture.js';
 
-export interface StillsOptions extends Size {
+export interface StillsOptions {
   readonly folder: string;
   readonly count: number;
   /** Streets have this seed and those that follow. */
   readonly firstSeed: number;
   /** Pictures of each street. */
   readonly perStreet: number;
+  /** Of every picture; left out: each street has one of the usual sizes of cameras. */
+  readonly size?: Size;
   readonly onStill?: () => void;
 }
 
@@ -33,6 +35,13 @@ const LEAST_SIDE_PX = 6;
 const LEAST_SHARE = 0.15;
 
 const PERIOD_S = 25;
+const SIZES: readonly Size[] = [
+  [640, 360],
+  [640, 360],
+  [800, 450],
+  [960, 540],
+  [1280, 720],
+].map(([width, height]) => ({ width: width!, height: height! }));
 
 /**
  * Writes drawn stills and their ground truth in COCO's format, for training: `images/*.jpg` and `instances.json`, with the
@@ -43,8 +52,7 @@ export async function writeStills({
   count,
   firstSeed,
   perStreet,
-  width,
-  height,
+  size,
   onStill,
 }: StillsOptions): Promise<void> {
   await mkdir(join(folder, 'images'), { recursive: true });
@@ -52,6 +60,7 @@ export async function writeStills({
   const annotations: object[] = [];
   for (let seed = firstSeed; images.length < count; seed++) {
     const random = seededRandom(partSeed(seed, -9));
+    const { width, height } = size ?? pick(random, SIZES);
     const painter = openPainter(planStreet({ seed, periodS: PERIOD_S }), { width, height });
     for (let k = 0; k < perStreet && images.length < count; k++) {
       const tS = ((k + random()) / perStreet) * PERIOD_S;

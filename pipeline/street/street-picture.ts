@@ -51,11 +51,11 @@ export function openPainter(plan: StreetPlan, size: Size): StreetPainter {
   const shade = shaderFor(light, at, undefined);
   const direct = sunShareOnGround(light);
   for (const mesh of meshes) {
-    drawMesh(grid, camera, mesh, ORIGIN, (index, material, x, y, z, nx, ny, nz) => {
-      const sun = sunlit(x, y, z);
-      shade(material, x, y, z, nx, ny, nz, sun, out);
-      colour.set(out, index * 3);
-      shadowable[index] = material.ground && nz > 0.5 ? Math.round(direct * sun * 255) : 0;
+    drawMesh(grid, camera, mesh, ORIGIN, (index, material, point) => {
+      const sun = sunlit(point[0]!, point[1]!, point[2]!);
+      shade(material, point, sun, out);
+      put(colour, index, out);
+      shadowable[index] = material.ground && point[5]! > 0.5 ? Math.round(direct * sun * 255) : 0;
     });
   }
 
@@ -66,7 +66,7 @@ export function openPainter(plan: StreetPlan, size: Size): StreetPainter {
   /** Bit 0: the sun is hidden from here by a figure. */
   const shadow = new Uint8Array(width * height);
   const openness = new Float32Array(width * height).fill(1);
-  const wardrobe = openWardrobe(light);
+  const wardrobe = openWardrobe(light, plan.periodS);
   const develop = developer(light, size, SAMPLES, plan.seed);
   const figures = figuresOf(plan);
   const scratch: DepthGrid = { width, height, nearness: new Float32Array(width * height) };
@@ -104,13 +104,13 @@ export function openPainter(plan: StreetPlan, size: Size): StreetPainter {
             camera,
             contactPatch(figure.label),
             { ...place, z: place.z + 0.015 },
-            (index, _m, x, y) => {
+            (index, _material, point) => {
               const c = Math.cos(place.heading);
               const s = Math.sin(place.heading);
               const hidden = hiddenSky(
                 figure.label,
-                (x - place.x) * c + (y - place.y) * s,
-                (y - place.y) * c - (x - place.x) * s,
+                (point[0]! - place.x) * c + (point[1]! - place.y) * s,
+                (point[1]! - place.y) * c - (point[0]! - place.x) * s,
               );
               openness[index] = openness[index]! * (1 - hidden);
             },
@@ -140,9 +140,9 @@ export function openPainter(plan: StreetPlan, size: Size): StreetPainter {
             camera,
             body,
             place,
-            (index, material, x, y, z, nx, ny, nz) => {
-              own(material, x, y, z, nx, ny, nz, sunlit(x, y, z), out);
-              colour.set(out, index * 3);
+            (index, material, point) => {
+              own(material, point, sunlit(point[0]!, point[1]!, point[2]!), out);
+              put(colour, index, out);
               ids[index] = figure.id;
             },
             { only: opaque },
@@ -153,8 +153,8 @@ export function openPainter(plan: StreetPlan, size: Size): StreetPainter {
           camera,
           body,
           place,
-          (index, material, x, y, z, nx, ny, nz) => {
-            own(material, x, y, z, nx, ny, nz, sunlit(x, y, z), out);
+          (index, material, point) => {
+            own(material, point, sunlit(point[0]!, point[1]!, point[2]!), out);
             const cover = material.cover ?? 1;
             for (let c = 0; c < 3; c++) colour[index * 3 + c] = colour[index * 3 + c]! * (1 - cover) + out[c]! * cover;
             ids[index] = figure.id;
@@ -180,6 +180,12 @@ export function openPainter(plan: StreetPlan, size: Size): StreetPainter {
   };
 }
 
+function put(colour: Float32Array, index: number, light: Float64Array): void {
+  colour[index * 3] = light[0]!;
+  colour[index * 3 + 1] = light[1]!;
+  colour[index * 3 + 2] = light[2]!;
+}
+
 /** Where nothing stands. */
 function paintSky(camera: Camera, light: Light, { nearness }: DepthGrid, colour: Float32Array): void {
   const { width, height, focal, right, down, forward } = camera;
@@ -194,7 +200,7 @@ function paintSky(camera: Camera, light: Light, { nearness }: DepthGrid, colour:
       const z = forward[2] + a * right[2] + b * down[2];
       const size = Math.hypot(x, y, z);
       skyLight(light, x / size, y / size, z / size, out);
-      colour.set(out, (row * width + column) * 3);
+      put(colour, row * width + column, out);
     }
   }
 }

@@ -332,7 +332,7 @@ function addSmallThings(mesh: MeshBuilder, plan: StreetPlan, random: Random): vo
   }
 }
 
-const LEAVES: readonly Material[] = ['#4c6a2a', '#5f7d33', '#3f5c28', '#6d8440', '#8a7f3a', '#34502a'].map((hex) => ({
+const LEAVES: readonly Material[] = ['#42602a', '#55722f', '#3a5526', '#5c7638', '#66723a', '#34502a'].map((hex) => ({
   albedo: dim(srgb(hex), 0.8),
   mirror: 0.02,
   twoSided: true,

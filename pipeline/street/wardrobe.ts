@@ -3,7 +3,7 @@ import type { Light } from './light.js';
 import { type Mesh, MeshBuilder } from './mesh.js';
 import { addPerson, type PersonLook, randomLook } from './person.js';
 import type { Actor } from './plan.js';
-import { type ArmHabit, seatedPose, strideOf, walkingPose } from './pose.js';
+import { type ArmHabit, type Pose, seatedPose, strideOf, walkingPose } from './pose.js';
 import { between, partSeed, pick, seededRandom } from './random.js';
 import {
   addBicycle,
@@ -25,7 +25,8 @@ export interface Wardrobe {
 /** Metres that a bicycle rolls in one turn of the cranks. */
 const DEVELOPMENT_M = 5.2;
 
-export function openWardrobe(light: Light): Wardrobe {
+/** @param periodS  seconds after which all movement repeats */
+export function openWardrobe(light: Light, periodS: number): Wardrobe {
   const rigid = new Map<Actor, Mesh>();
   const people = new Map<Actor, PersonLook>();
   const cycles = new Map<Actor, BicycleLook>();
@@ -64,7 +65,7 @@ export function openWardrobe(light: Light): Wardrobe {
       return built((mesh) => {
         if (on === 'bicycle') addPerson(mesh, look, seatedPose(look.build, bicycleSeating(cycle(actor), crank)));
         else if (on === 'motorcycle') addPerson(mesh, look, seatedPose(look.build, motorcycleSeating(engine(actor))));
-        else addPerson(mesh, look, standingOrWalking(look, actor, metres, tS));
+        else addPerson(mesh, look, standingOrWalking(look, actor, metres, tS / periodS));
       });
     },
   };
@@ -78,18 +79,15 @@ function standingArms(actor: Actor, look: PersonLook): PersonLook['arms'] {
   return [first, look.bag === 'hand' ? 'carry' : pick(random, ['swing', 'pocket'] as const)];
 }
 
-function standingOrWalking(look: PersonLook, actor: Actor, metres: number, tS: number): ReturnType<typeof walkingPose> {
+/** @param share  of the period that has passed */
+function standingOrWalking(look: PersonLook, actor: Actor, metres: number, share: number): Pose {
   const random = seededRandom(partSeed(actor.seed, 4));
   const start = random();
   const glance = between(random, -0.6, 0.6);
-  // Standing people look about, slowly; whole turns of the sine in a period would be better and are not seen.
-  if (actor.speed === 0)
-    return walkingPose(look.build, start, 0, look.arms, glance + 0.3 * Math.sin(tS * 0.5 + start * 6));
-  return walkingPose(
-    look.build,
-    (start + metres / strideOf(look.build, actor.speed)) % 1,
-    actor.speed,
-    look.arms,
-    glance * 0.4,
-  );
+  if (actor.speed > 0) {
+    const phase = (start + metres / strideOf(look.build, actor.speed)) % 1;
+    return walkingPose(look.build, phase, actor.speed, look.arms, glance * 0.4);
+  }
+  // Standing people look about: whole turns in a period, so that its end leads on to its beginning.
+  return walkingPose(look.build, start, 0, look.arms, glance + 0.3 * Math.sin((share * 2 + start) * 2 * Math.PI));
 }
