@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { InputError } from '../../../config/errors.js';
 import { buildNetwork } from '../../../models/nets/network.js';
 import { writeModel } from '../../../models/onnx/encode.js';
@@ -15,6 +15,9 @@ import { guardSums } from '../../../models/runtime/sums-guard.js';
 import { seededWeights } from '../../../models/weights/seed.js';
 import { TINY } from '../nets/tiny-networks.js';
 import { tinyFeeds } from './tiny-feeds.js';
+
+// Several sessions a case; on a machine busy with training that takes minutes.
+vi.setConfig({ testTimeout: 300_000 });
 
 const folder = mkdtempSync(join(tmpdir(), 'maskcast-sums-'));
 afterAll(() => rmSync(folder, { recursive: true }));
