@@ -25,6 +25,7 @@ export interface SeenFigure {
 /**
  * Masks of the figures of a picture from the grid that says whose each point is.
  *
+ * @param present  figures from the farthest to the nearest
  * @param ids      figure of every point, 0 for none
  * @param scratch  a grid of zeros, left as zeros
  * @param samples  points along each side of a pixel
@@ -39,7 +40,8 @@ export function silhouettes(
   const seen: SeenFigure[] = [];
   const half = (samples * samples) / 2;
   const { width } = camera;
-  for (const { figure, place, body } of present) {
+  const ranks = new Map(present.map(({ figure }, rank) => [figure.id, rank]));
+  for (const [rank, { figure, place, body }] of present.entries()) {
     const touched = drawMesh(scratch, camera, body, place, undefined);
     if (touched.x2 <= touched.x1) continue;
     const left = Math.floor(touched.x1 / samples);
@@ -66,8 +68,9 @@ export function silhouettes(
           }
         }
         if (full >= half) fullArea++;
-        // Half and half: the pixel goes to the lower number, so that no two masks share it.
-        if (own >= half && (own > half || rivalPoints < half || figure.id < rival)) bits[row * columns + column] = 1;
+        // Half and half: the pixel goes to the nearer one, so that no two masks share it.
+        if (own >= half && (own > half || rivalPoints < half || rank > ranks.get(rival)!))
+          bits[row * columns + column] = 1;
       }
     }
     for (let row = touched.y1; row < touched.y2; row++) {

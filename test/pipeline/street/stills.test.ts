@@ -27,7 +27,7 @@ describe('stills for training', () => {
     folder = await mkdtemp(join(tmpdir(), 'maskcast-stills-'));
     await writeStills({ folder, count: 3, firstSeed: 5, perStreet: 2, size: { width: 320, height: 180 } });
     written = JSON.parse(await readFile(join(folder, 'instances.json'), 'utf8')) as Written;
-  });
+  }, 300_000);
   afterAll(() => rm(folder, { recursive: true }));
 
   it('come as pictures of the size asked for, two of each street', async () => {
