@@ -4,17 +4,9 @@ import type { OnnxModel } from '../onnx/model.js';
 import { onnxTensors } from '../weights/onnx-store.js';
 import { storedWeights } from '../weights/source.js';
 import { gatheredClass } from './gathered-class.js';
-import {
-  alignByOperator,
-  alignByProducts,
-  maskLogits,
-  pooled,
-  type SpectralSubnet,
-  spectralSubnet,
-  subnetByProducts,
-  withoutSpare,
-  withSpare,
-} from './region-gemm.js';
+import { alignByOperator, alignByProducts, withoutSpare, withSpare } from './region-align.js';
+import { type RegionLayers, regionLayers } from './region-layers.js';
+import { maskLogits, pooled } from './region-tail.js';
 import { replaceValues, type ValueNamed } from './replace-values.js';
 import { type BoxSite, type MaskSite, Sites } from './sites.js';
 import { spectralSeparated } from './spectral-separated.js';
@@ -28,7 +20,7 @@ export const FORMS = {
   separated: ['direct', 'spectral'],
   /**
    * From RoIAlign to pooled features and masks: operators; operators, but only the predicted class's mask; or matrix products
-   * throughout (RoIAlign as interpolation matrices, the 3×3 layers in the frequency domain).
+   * throughout (RoIAlign as interpolation matrices, 3×3 layers in the frequency domain), for the redesigned head and for C5.
    */
   regions: ['ops', 'gathered', 'gemm'],
 } as const;
@@ -141,15 +133,15 @@ const gathered: Build = (g, sites, valueNamed) => {
 const gemm: Build = (g, sites, valueNamed) => {
   const box = sites.box();
   const mask = sites.mask();
-  let shared: SpectralSubnet | undefined;
-  const subnet = (site: BoxSite | MaskSite): SpectralSubnet => {
-    shared ??= spectralSubnet(g, Number(valueNamed(site.map).dims[1]), site);
+  let shared: RegionLayers | undefined;
+  const layers = (site: BoxSite | MaskSite): RegionLayers => {
+    shared ??= regionLayers(g, site.layers, Number(valueNamed(site.map).dims[1]));
     return shared;
   };
   const made: Record<string, Value> = {};
   if (box) {
     const regions = g.stage('align/gemm', () => alignByProducts(g, valueNamed(box.map), valueNamed(box.boxes), box));
-    const features = g.stage('head/gemm', () => subnetByProducts(g, regions, subnet(box)));
+    const features = g.stage('head/gemm', () => layers(box)(g, regions));
     made[box.vector] = g.stage('box/gemm', () => pooled(g, features, box.window));
   }
   if (mask) {
@@ -158,7 +150,7 @@ const gemm: Build = (g, sites, valueNamed) => {
       const [boxes, frames] = [withSpare(g, valueNamed(mask.boxes)), withSpare(g, valueNamed(mask.frames))];
       return alignByOperator(g, valueNamed(mask.map), boxes, frames, mask);
     });
-    const features = g.stage('mask-head/gemm', () => subnetByProducts(g, regions, subnet(mask)));
+    const features = g.stage('mask-head/gemm', () => layers(mask)(g, regions));
     made[mask.logits] = g.stage('mask/gemm', () =>
       withoutSpare(g, maskLogits(g, features, withSpare(g, labels), mask), labels),
     );

@@ -9,6 +9,8 @@ export interface AlignOptions {
   readonly samples: number;
   /** Pixels of the input a cell of the map. */
   readonly stride: number;
+  /** Only every n-th bin is asked for, from the first; default 1. */
+  readonly every?: number;
 }
 
 /**
@@ -21,24 +23,25 @@ export interface AlignOptions {
  * @param boxes  `[r, 4]` px
  * @param axis   0 for x, 1 for y
  * @param size   cells of the map along this axis
- * @returns `[r, bins, size]`
+ * @returns `[r, bins / every, size]`
  */
 export function interpolation(
   g: GraphBuilder,
   boxes: Value,
   axis: 0 | 1,
   size: number,
-  { bins, samples, stride }: AlignOptions,
+  { bins, samples, stride, every = 1 }: AlignOptions,
 ): Value {
   const count: Dim = boxes.dims[0]!;
-  const points = bins * samples;
+  const side = bins / every;
+  const points = side * samples;
   const cells = (corner: number): Value =>
     sub(g, mul(g, slice(g, boxes, 1, corner, corner + 1), g.float(1 / stride)), g.float(0.5));
   const start = cells(axis);
   const bin = div(g, sub(g, cells(axis + 2), start), g.float(bins));
   const row = (name: string, of: (point: number) => number): Value =>
     g.constant(
-      `align.${name}:${bins}x${samples}`,
+      `align.${name}:${bins}/${every}x${samples}`,
       [1, points],
       Float32Array.from({ length: points }, (_, i) => of(i)),
     );
@@ -58,7 +61,7 @@ export function interpolation(
       start,
       mul(
         g,
-        row('bin', (i) => Math.floor(i / samples)),
+        row('bin', (i) => every * Math.floor(i / samples)),
         bin,
       ),
     ),
@@ -75,5 +78,5 @@ export function interpolation(
   );
   const distance = abs(g, sub(g, unsqueeze(g, clip(g, y, 0, size - 1), 2), place));
   const weight = mul(g, relu(g, sub(g, g.float(1), distance)), unsqueeze(g, inside, 2));
-  return mean(g, reshape(g, weight, [count, bins, samples, size]), 2);
+  return mean(g, reshape(g, weight, [count, side, samples, size]), 2);
 }

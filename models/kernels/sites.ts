@@ -12,33 +12,39 @@ export interface SeparatedSite {
   readonly bias: boolean;
 }
 
-/** Two 3×3 layers on regions, the redesigned subnet, behind one RoIAlign. */
-interface SubnetSite {
+/** The layers between RoIAlign and the branches. */
+export interface HeadLayers {
+  /** Two 3×3 layers; or ResNet's C5, which reads every other bin. */
+  readonly kind: 'redesigned' | 'c5';
+  /** Rows and columns of the maps that they work on. */
+  readonly side: number;
+  /** Channels inside and of the result. */
+  readonly middle: number;
+  readonly out: number;
+  /** Bottlenecks of C5. */
+  readonly blocks: number;
+}
+
+/** RoIAlign and the layers behind it. */
+interface RegionSite {
   readonly map: string;
   /** px of the input: `[N, proposals, 4]` for the box branch, `[M, 4]` for the mask branch. */
   readonly boxes: string;
   readonly frames: string;
   readonly bins: number;
+  /** 2 where the layers read only every other bin. */
+  readonly every: number;
   readonly samples: number;
   readonly stride: number;
-  readonly middle: number;
-  readonly out: number;
+  readonly layers: HeadLayers;
 }
 
 /** The box branch: what classes and deltas are read from. */
-export interface BoxSite extends SubnetSite {
+export interface BoxSite extends RegionSite {
   /** `[N · proposals, out · cells]` */
   readonly vector: string;
   /** Window of the average pooling. */
   readonly window: number;
-}
-
-/** The mask branch up to the predicted class's mask. */
-export interface MaskSite extends SubnetSite {
-  readonly labels: string;
-  readonly logits: string;
-  readonly channels: number;
-  readonly classes: number;
 }
 
 /** Where masks of all classes are computed and one is chosen. */
@@ -51,6 +57,15 @@ export interface PredictSite {
   readonly logits: string;
   readonly channels: number;
   readonly classes: number;
+}
+
+/** The mask branch up to the predicted class's mask. */
+export interface MaskSite extends RegionSite, PredictSite {}
+
+/** Layers found, and the node whose result is theirs. */
+interface Behind {
+  readonly layers: HeadLayers;
+  readonly end: OnnxNode;
 }
 
 /**
@@ -68,11 +83,13 @@ export class Sites {
     this.#makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
     for (const node of graph.nodes)
       for (const name of node.inputs) this.#readers.set(name, [...(this.#readers.get(name) ?? []), node]);
-    this.#shapes = new Map(graph.initializers.map(({ name, dims }) => [name, dims]));
+    this.#shapes = new Map(
+      graph.initializers.filter(({ type }) => type === 'float32').map(({ name, dims }) => [name, dims]),
+    );
   }
 
   separated(): SeparatedSite | undefined {
-    const conv = (name: string): OnnxNode | undefined => this.#with('Conv', `separated.${name}.weight`)[0];
+    const conv = (name: string): OnnxNode | undefined => this.#conv(`separated.${name}`);
     const [first, other, wide, tall] = ['wide.0', 'tall.0', 'wide.1', 'tall.1'].map(conv);
     if (!first || !other || !wide || !tall || first.inputs[0] !== other.inputs[0]) return undefined;
     const sum = this.#only(wide, 'Add');
@@ -90,13 +107,13 @@ export class Sites {
   }
 
   box(): BoxSite | undefined {
-    for (const { subnet, end } of this.#subnets()) {
+    for (const { site, end } of this.#regions()) {
       const pool = this.#only(end, 'AveragePool');
       const vector = pool && this.#only(pool, 'Reshape');
-      const flat = this.#makers.get(subnet.boxes);
+      const flat = this.#makers.get(site.boxes);
       const window = pool?.attributes.kernel_shape;
       if (!vector || flat?.op !== 'Reshape' || window?.kind !== 'ints') continue;
-      return { ...subnet, boxes: flat.inputs[0]!, vector: vector.outputs[0]!, window: window.value[0]! };
+      return { ...site, boxes: flat.inputs[0]!, vector: vector.outputs[0]!, window: window.value[0]! };
     }
     return undefined;
   }
@@ -105,16 +122,16 @@ export class Sites {
   mask(): MaskSite | undefined {
     const predict = this.predict();
     if (!predict) return undefined;
-    for (const { subnet, end } of this.#subnets()) {
+    for (const { site, end } of this.#regions()) {
       const deconv = this.#only(end, 'ConvTranspose');
       const activated = deconv && this.#only(deconv, 'Relu');
-      if (activated?.outputs[0] === predict.x && predict.channels > 0) return { ...subnet, ...predict };
+      if (activated?.outputs[0] === predict.x) return { ...site, ...predict };
     }
     return undefined;
   }
 
   predict(): PredictSite | undefined {
-    const [conv] = this.#with('Conv', 'mask.predict.weight');
+    const conv = this.#conv('mask.predict');
     const chosen = conv && this.#only(conv, 'GatherND');
     const index = chosen && this.#makers.get(chosen.inputs[1]!);
     if (!conv || !chosen || index?.op !== 'Unsqueeze') return undefined;
@@ -128,35 +145,87 @@ export class Sites {
     };
   }
 
-  /** Every RoIAlign → 3×3 → relu → 3×3 → relu with the redesigned subnet's weights. */
-  #subnets(): { subnet: SubnetSite; end: OnnxNode }[] {
-    const found: { subnet: SubnetSite; end: OnnxNode }[] = [];
-    for (const first of this.#with('Conv', 'head.0.weight')) {
-      const align = this.#makers.get(first.inputs[0]!);
-      const hidden = this.#only(first, 'Relu');
-      const second = hidden && this.#only(hidden, 'Conv');
-      const end = second && this.#only(second, 'Relu');
-      if (align?.op !== 'RoiAlign' || second?.inputs[1] !== 'head.1.weight' || !end) continue;
+  /** Every RoIAlign with layers that are known behind it. */
+  #regions(): { readonly site: RegionSite; readonly end: OnnxNode }[] {
+    const found: { site: RegionSite; end: OnnxNode }[] = [];
+    for (const align of this.#nodes) {
+      if (align.op !== 'RoiAlign') continue;
       const { output_height: bins, sampling_ratio: samples, spatial_scale: scale } = align.attributes;
       if (bins?.kind !== 'int' || samples?.kind !== 'int' || scale?.kind !== 'float') continue;
+      const behind = this.#redesigned(align, bins.value) ?? this.#c5(align, bins.value);
+      if (!behind) continue;
+      const { layers, end } = behind;
       const [map, boxes, frames] = align.inputs;
-      const subnet = {
+      const site = {
         map: map!,
         boxes: boxes!,
         frames: frames!,
         bins: bins.value,
+        every: bins.value / layers.side,
         samples: samples.value,
         stride: 1 / scale.value,
-        middle: this.#shapes.get('head.0.weight')![0]!,
-        out: this.#shapes.get('head.1.weight')![0]!,
+        layers,
       };
-      found.push({ subnet, end });
+      found.push({ site, end });
     }
     return found;
   }
 
-  #with(op: string, weight: string): OnnxNode[] {
-    return this.#nodes.filter((node) => node.op === op && node.inputs[1] === weight && this.#shapes.has(weight));
+  /** 3×3 → relu → 3×3 → relu with the redesigned subnet's weights. */
+  #redesigned(align: OnnxNode, side: number): Behind | undefined {
+    const end = this.#chain(align, ['head.0', 'head.1']);
+    if (!end) return undefined;
+    const [middle, out] = ['head.0', 'head.1'].map((name) => this.#shapes.get(`${name}.weight`)![0]!);
+    return { layers: { kind: 'redesigned', side, middle: middle!, out: out!, blocks: 0 }, end };
+  }
+
+  /** Bottlenecks, the first of which halves the size on its two 1×1 layers. */
+  #c5(align: OnnxNode, bins: number): Behind | undefined {
+    let from = align;
+    let blocks = 0;
+    for (; this.#shapes.has(`layer4.${blocks}.conv1.weight`); blocks++) {
+      const end = this.#bottleneck(from, `layer4.${blocks}`, blocks === 0);
+      if (!end) return undefined;
+      from = end;
+    }
+    if (blocks === 0 || bins % 2) return undefined;
+    const [middle, out] = ['conv1', 'conv3'].map((name) => this.#shapes.get(`layer4.0.${name}.weight`)![0]!);
+    return { layers: { kind: 'c5', side: bins / 2, middle: middle!, out: out!, blocks }, end: from };
+  }
+
+  #bottleneck(from: OnnxNode, block: string, first: boolean): OnnxNode | undefined {
+    const readers = this.#readers.get(from.outputs[0]!) ?? [];
+    const stride = first ? 2 : 1;
+    const reading = (layer: string): OnnxNode | undefined =>
+      readers.find((node) => this.#isConv(node, `${block}.${layer}`, stride));
+    const reduce = reading('conv1');
+    const activated = reduce && this.#only(reduce, 'Relu');
+    const inner = activated && this.#chain(activated, [`${block}.conv2`], `${block}.conv3`);
+    const sum = inner && this.#only(inner, 'Add');
+    const beside = first ? reading('downsample.0') : undefined;
+    const joined = first ? beside && this.#only(beside, 'Add') : readers.find(({ op }) => op === 'Add');
+    return sum && sum === joined && readers.length === 2 ? this.#only(sum, 'Relu') : undefined;
+  }
+
+  /** Follows convolutions of these names, each rectified and read by the next alone; `last` is not rectified. */
+  #chain(from: OnnxNode, names: readonly string[], last?: string): OnnxNode | undefined {
+    let node: OnnxNode | undefined = from;
+    for (const name of last ? [...names, last] : names) {
+      const conv: OnnxNode | undefined = node && this.#only(node, 'Conv');
+      if (!conv || !this.#isConv(conv, name, 1)) return undefined;
+      node = name === last ? conv : this.#only(conv, 'Relu');
+    }
+    return node;
+  }
+
+  #conv(name: string): OnnxNode | undefined {
+    return this.#nodes.find((node) => this.#isConv(node, name, 1));
+  }
+
+  #isConv({ op, inputs, attributes: { strides } }: OnnxNode, name: string, stride: number): boolean {
+    const weight = `${name}.weight`;
+    const moves = strides?.kind === 'ints' ? strides.value : [1, 1];
+    return op === 'Conv' && inputs[1] === weight && this.#shapes.has(weight) && moves.every((one) => one === stride);
   }
 
   /** The one node that reads a node's result, if it is of this operator. */

@@ -75,7 +75,7 @@ describe('the spectral separated convolution', () => {
           });
         },
       ),
-      { seed: 2, numRuns: 40 },
+      { seed: 2, numRuns: 25 },
     );
   });
 
