@@ -110,12 +110,13 @@ class Phase:
                 sys.exit(0)
 
 
-def sets_of(settings, classes):
+def sets_of(settings, classes, work):
+    """Pictures of all sets, in the order of the settings. Folders are relative to this file, or to the work folder where `drawn`."""
     pictures = []
     for one in settings["sets"]:
-        folder = os.path.join(HERE, one["folder"]) if not os.path.isabs(one["folder"]) else one["folder"]
-        if not os.path.isdir(folder) and one.get("optional"):
-            say(f"no {one['folder']}: trained without it")
+        folder = os.path.join(work if one.get("drawn") else HERE, one["folder"])
+        if one.get("drawn") and not os.path.isdir(folder):
+            say(f"no {folder}: trained without drawings (README.md says how to make them)")
             continue
         for name in one["files"]:
             pictures += read(os.path.join(folder, name), os.path.join(folder, "images"), classes, one.get("drawn", False))
@@ -228,7 +229,7 @@ def main():
     network = Network(os.path.join(work, settings["start"]), near(settings["body"]))
     teacher = copy.deepcopy(network)
     start = network.tensors()
-    pictures = sets_of(settings, network.card["classes"])
+    pictures = sets_of(settings, network.card["classes"], work)
     say(f"{len(pictures)} pictures, {sum(m is not None for p in pictures for m in p.segmentations)} masks")
     check = settings["evaluate"]
     history = []

@@ -251,11 +251,15 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def measure_statistics(self, batches):
-        """Mean and deviation per channel of the maps, over batches of maps; written into the `.mean` and `.std` tensors."""
+        """Mean and deviation per channel of the maps, over batches of maps; written into the `.mean` and `.std` tensors.
+
+        The outline convolution has no such tensors (its zero padding would not be exact): its fresh weights are made to suit instead.
+        """
         names = {f"top.{level}": level for level in self.net["body"]["top"]["from"]}
         if self.net["body"]["top"].get("skip"):
             names["skip"] = 8
-        sums = {level: [0.0, 0.0, 0] for level in set(names.values())}
+        outlined = {4} if self.net["mask"]["refined"] else set()
+        sums = {level: [0.0, 0.0, 0] for level in outlined | set(names.values())}
         for maps in batches:
             for level, s in sums.items():
                 x = maps[level].float()
@@ -267,3 +271,6 @@ class Network(nn.Module):
             mean = total / count
             self.get(f"{name}.mean").copy_(mean)
             self.get(f"{name}.std").copy_((squares / count - mean * mean).clamp(min=1e-6).sqrt())
+        if outlined:
+            _, squares, count = sums[4]
+            self.get("outline.weight").div_((squares / count).clamp(min=1e-6).sqrt().view(1, -1, 1, 1))
