@@ -30,7 +30,7 @@ export function streetCommand(): Command {
 
 const streetOptions = (command: Command): Command =>
   command
-    .option('--seed <n>', 'which street; the same number always gives the same one', wholeNumber, 21)
+    .option('--seed <n>', 'which street; the same number always gives the same one', wholeNumber, 507)
     .option('--seconds <n>', 'length; the video leads on to its own beginning', wholeNumber, 20)
     .option('--fps <n>', 'pictures a second', wholeNumber, 12)
     .option('--size <WxH>', 'width and height in pixels, even', sizeOf, { width: 960, height: 540 })

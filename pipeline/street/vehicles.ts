@@ -297,7 +297,7 @@ function bus(random: Random, lamps: boolean): VehicleShape {
     boxRings(xs, half, heights),
     (i, k) => {
       const sides = heights.length * 2 + 2;
-      const m = k < heights.length ? k : sides - 2 - k;
+      const m = k < heights.length ? k : sides - 3 - k;
       const wide = xs[i + 1]![0] - xs[i]![0];
       if (k === sides - 1 || k === sides - 2) return plastic;
       if (m === 3 && wide > 0.5) return inside;
