@@ -34,7 +34,7 @@ export function associate(
 
   pair(confirmed, columns.filter(isHigh), highGate);
   pair(
-    confirmed.filter((row) => detectionOf[row] === -1 && mayBeDim(predictions[row]!)),
+    confirmed.filter((row) => detectionOf[row] === -1 && mayBeDim(predictions[row]!, options)),
     columns.filter((column) => !isHigh(column)),
     ({ isLost }) => (isLost ? Math.max(PLACE, options.minLikenessLow) : options.minLikenessLow),
   );
@@ -75,8 +75,12 @@ export function associate(
 /** Least likeness of a pair. */
 type GateOf = (prediction: Prediction, sighting: Sighting) => number;
 
-/** Low scores carry on what was just there, and what stands: a parked car at dusk is dim for hours. */
-const mayBeDim = ({ isLost, track }: Prediction): boolean => !isLost || track.still.isStationary;
+/**
+ * Low scores carry on what was just there, though not for ever: where somebody left the picture, the wall behind scores
+ * 0.15 frame after frame. And what stands: a parked car at dusk is dim for hours.
+ */
+const mayBeDim = ({ isLost, track }: Prediction, { keepDimS }: TrackerOptions): boolean =>
+  track.still.isStationary || (!isLost && track.dimS <= keepDimS);
 
 const DOUBT = 0.15;
 const LOST_DOUBT = 0.5;

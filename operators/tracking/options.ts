@@ -30,6 +30,11 @@ export interface TrackerOptions {
 
   /** How long a confirmed track may come back under its id; never longer than it had lived. */
   readonly keepLostS: number;
+  /**
+   * A track that does not stand is carried on by low scores alone for so long at a score of 0, for twice as long at half of
+   * `highScore`, for ten times as long at nine tenths of it.
+   */
+  readonly keepDimS: number;
   /** A gap between two frames longer than this ends all tracks. */
   readonly maxGapS: number;
 
@@ -92,6 +97,7 @@ export const TRACKER_DEFAULTS: TrackerOptions = {
   confirmS: 0.5,
   keepTentativeS: 0.2,
   keepLostS: 2,
+  keepDimS: 0.5,
   maxGapS: 5,
   stationaryAfterS: 10,
   leaveAfterS: 1,

@@ -17,6 +17,8 @@ export interface Track {
   readonly last: Detection;
   readonly firstPts: number;
   readonly lastPts: number;
+  /** How long, times how far, its scores have been below `highScore` since the last good one, seconds. */
+  readonly dimS: number;
   readonly hits: number;
   /** Sum of (score − doubtScore). */
   readonly evidence: number;
@@ -58,6 +60,7 @@ export function beginTrack(serial: number, sighting: Sighting, pts: number, opti
     last: detection,
     firstPts: pts,
     lastPts: pts,
+    dimS: 0,
     hits: 1,
     evidence: detection.score - options.doubtScore,
     votes: { [detection.label]: detection.score },
@@ -92,6 +95,7 @@ export function seeTrack(
     last: detection,
     firstPts: track.firstPts,
     lastPts: pts,
+    dimS: dimAfter(track, score, pts, options),
     hits: track.hits + 1,
     evidence: track.evidence + score - options.doubtScore,
     votes,
@@ -176,6 +180,10 @@ function replay(
   }
   return motion;
 }
+
+/** A score just under the limit adds next to nothing, one near 0 the whole time. */
+const dimAfter = ({ dimS, lastPts }: Track, score: number, pts: number, { highScore }: TrackerOptions): number =>
+  score >= highScore ? 0 : dimS + (pts - lastPts) * (1 - score / highScore);
 
 function vote({ votes, lastPts }: Track, label: string, score: number, pts: number, { labelMemoryS }: TrackerOptions) {
   const fade = Math.exp(-(pts - lastPts) / labelMemoryS);

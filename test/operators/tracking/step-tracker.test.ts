@@ -62,12 +62,36 @@ describe('keeping an identity', () => {
   });
 
   it('low scores carry a track on, but bring back neither a lost one nor begin one', () => {
-    const dim = frames(50, (index) => [at(300, 300, { score: index < 10 ? 0.9 : 0.2 })]);
+    const dim = frames(50, (index) => [at(300, 300, { score: index < 10 ? 0.9 : 0.4 })]);
     expect(run(dim).seen.at(-1)).toEqual(['cam-x-1']);
     const gone = frames(50, (index) =>
       index >= 10 && index < 15 ? [] : [at(300, 300, { score: index < 10 ? 0.9 : 0.2 })],
     );
     expect(run(gone).seen.at(-1)).toEqual([]);
+  });
+
+  it('low scores alone carry on for a time that shrinks with them, in seconds; one good score begins it anew', () => {
+    const carriedS = (score: number, fps: number): number =>
+      run(
+        frames(10 * fps, (index) => [at(300, 300, { score: index <= 2 * fps ? 0.9 : score })]),
+        {},
+        { fps },
+      ).seen.filter((ids) => ids.length > 0).length /
+        fps -
+      2;
+    for (const fps of [10, 30]) {
+      // keepDimS is 0.5 s at a score of 0; a score of 0.15 is 0.7 of the way down there.
+      expect(Math.abs(carriedS(0.15, fps) - 0.5 / 0.7), `${fps} fps`).toBeLessThan(2 / fps + 0.01);
+      expect(Math.abs(carriedS(0.4, fps) - 0.5 / 0.2), `${fps} fps`).toBeLessThan(2 / fps + 0.01);
+    }
+    const flickering = frames(250, (index) => [at(300, 300, { score: index % 25 === 0 || index < 5 ? 0.9 : 0.3 })]);
+    expect(idsOf(run(flickering))).toEqual(['cam-x-1']);
+    expect(run(flickering).seen.at(-1)).toEqual(['cam-x-1']);
+  });
+
+  it('what stands may be dim for as long as it likes', () => {
+    const parked = frames(600, (index) => [at(300, 300, { score: index < 120 ? 0.9 : 0.2 })]);
+    expect(run(parked, {}, { fps: 10 }).seen.at(-1)).toEqual(['cam-x-1']);
   });
 
   it('is gone after keepLostS, in seconds, told once; a newcomer gets a new id', () => {
