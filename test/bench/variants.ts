@@ -3,9 +3,11 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { InputError } from '../../config/errors.js';
+import { FORMS, type Forms, formsFor, withForms } from '../../models/kernels/forms.js';
 import { assemble } from '../../models/nets/assemble.js';
 import { countModel } from '../../models/onnx/count.js';
 import { writeModel } from '../../models/onnx/encode.js';
+import type { OnnxModel } from '../../models/onnx/model.js';
 import { type ModelSession, openSession } from '../../models/runtime/session.js';
 import { type Bench, type BenchRow, median } from './harness.js';
 
@@ -44,13 +46,13 @@ interface Built {
  */
 export const bench: Bench = {
   about:
-    "variants: every network of the paper at 800x1088, 300 proposals, random weights; ratios to Mask R-CNN R50-C4 beside the paper's. [--rounds n] [--threads n] [--size HxW] [--only a,b]",
+    "variants: every network of the paper at 800x1088, 300 proposals, random weights; ratios to Mask R-CNN R50-C4 beside the paper's. [--rounds n] [--threads n] [--size HxW] [--only a,b] [--form direct|fast]",
   async run(args, say): Promise<readonly BenchRow[]> {
-    const { rounds, threads, size, names } = options(args);
+    const { rounds, threads, size, names, fast } = options(args);
     const folder = await mkdtemp(join(tmpdir(), 'maskcast-variants-'));
     try {
       const variants: Built[] = [];
-      for (const name of names) variants.push(await build(folder, name, size));
+      for (const name of names) variants.push(await build(folder, name, size, fast));
       const pixels = new Uint8Array(size.height * size.width * 3).map((_, i) => (i * 7 + (i >> 9) * 13) % 256);
       for (let round = 1; round <= rounds; round++) {
         for (const variant of variants) {
@@ -84,6 +86,8 @@ function options(args: readonly string[]): {
   threads: number;
   size: { height: number; width: number };
   names: string[];
+  /** Every network, the baseline too, in matrix products and in the frequency domain. */
+  fast: boolean;
 } {
   const { values } = parseArgs({
     args: [...args],
@@ -92,6 +96,7 @@ function options(args: readonly string[]): {
       threads: { type: 'string' },
       size: { type: 'string' },
       only: { type: 'string' },
+      form: { type: 'string' },
     },
   });
   const number = (name: 'rounds' | 'threads', otherwise: number): number => {
@@ -106,26 +111,42 @@ function options(args: readonly string[]): {
   if (unknown) throw new InputError(`--only names ${unknown}; known are ${Object.keys(PAPER_MS).join(', ')}`);
   // The baseline is always there: ratios are to it.
   const names = [BASELINE, ...chosen.filter((name) => name !== BASELINE)];
+  const { form = 'direct' } = values;
+  if (form !== 'direct' && form !== 'fast') throw new InputError(`--form is ${form}; it must be direct or fast`);
   return {
     rounds: number('rounds', 3),
     threads: number('threads', availableParallelism()),
     size: { height, width },
     names,
+    fast: form === 'fast',
   };
 }
 
-async function build(folder: string, name: string, size: { height: number; width: number }): Promise<Built> {
+async function build(
+  folder: string,
+  name: string,
+  size: { height: number; width: number },
+  fast: boolean,
+): Promise<Built> {
   const [preset = name, form] = name.split(' ');
-  const { model, card } = assemble({
+  const { model: plain, card } = assemble({
     preset,
     seed: 1,
     ...size,
     ...(form === 'spectral' && { forms: { separated: 'spectral' } }),
   });
+  const model = fast && !form ? withForms(preset, plain, lastForms(plain)) : plain;
   const file = join(folder, `${preset}-${form ?? 'direct'}.onnx`);
   await writeModel(file, model);
   const { multiplyAdds, parameters } = countModel(model, { N: 1, M: card.network.detections.most });
   return { name, file, more: { gmac: multiplyAdds / 1e9, mparams: parameters / 1e6 }, timesMs: [], cpuMs: [] };
+}
+
+/** The furthest from the operators of each part's forms. */
+function lastForms(model: OnnxModel): Partial<Forms> {
+  const possible = formsFor(model);
+  const parts = Object.keys(FORMS) as (keyof Forms)[]; // FORMS has exactly these keys.
+  return Object.fromEntries(parts.map((part) => [part, possible[part].at(-1)!]));
 }
 
 async function timed(
