@@ -28,6 +28,8 @@ interface LoftOptions {
 
 /** Collects shapes into one mesh. */
 export class MeshBuilder {
+  /** Share of the sides that round shapes have when they are seen from near. */
+  private readonly fineness: number;
   private readonly positions: number[] = [];
   private readonly normals: number[] = [];
   private readonly triangles: number[] = [];
@@ -35,6 +37,11 @@ export class MeshBuilder {
   private readonly palette: Material[] = [];
   /** As given; `palette` holds them with all fields, for objects of one form are quicker to read. */
   private readonly given: Material[] = [];
+
+  /** @param fineness  below 1 round shapes get fewer sides: enough for figures a few pixels wide, and much quicker */
+  constructor(fineness = 1) {
+    this.fineness = fineness;
+  }
 
   finish(): Mesh {
     return {
@@ -133,13 +140,13 @@ export class MeshBuilder {
     const [u, v] = acrossOf(axis);
     const rings: Vec3[][] = [];
     const ring = (centre: Vec3, radius: number): void => {
-      rings.push(circle(centre, times(u, radius), times(v, radius), sides));
+      rings.push(circle(centre, times(u, radius), times(v, radius), this.sides(sides)));
     };
     for (const a of [-80, -45]) {
       const t = (a * Math.PI) / 180;
       ring(plus(from, times(axis, fromRadius * Math.sin(t))), fromRadius * Math.cos(t));
     }
-    for (const s of [0, 0.15, 0.3, 0.5, 0.75, 1]) {
+    for (const s of this.fineness < 1 ? [0, 0.35, 1] : [0, 0.15, 0.3, 0.5, 0.75, 1]) {
       const radius = fromRadius + (toRadius - fromRadius) * s + bulge * Math.sin(Math.PI * Math.min(1, s * 1.4)) ** 2;
       ring(blend(from, to, s), radius);
     }
@@ -160,15 +167,16 @@ export class MeshBuilder {
   ): this {
     const rings: Vec3[][] = [];
     const heights: number[] = [];
-    for (let i = 0; i <= rows; i++) {
-      const t = (-0.495 + (0.99 * i) / rows) * Math.PI;
+    const [bands, points] = [this.sides(rows), this.sides(sides)];
+    for (let i = 0; i <= bands; i++) {
+      const t = (-0.495 + (0.99 * i) / bands) * Math.PI;
       heights.push(t);
       rings.push(
         circle(
           plus(centre, times(axes[2], Math.sin(t))),
           times(axes[0], Math.cos(t)),
           times(axes[1], Math.cos(t)),
-          sides,
+          points,
         ),
       );
     }
@@ -177,7 +185,7 @@ export class MeshBuilder {
         ? material
         : (i, k) => {
             const t = (heights[i]! + heights[i + 1]!) / 2;
-            const a = ((k + 0.5) / sides) * 2 * Math.PI;
+            const a = ((k + 0.5) / points) * 2 * Math.PI;
             return material([Math.cos(t) * Math.cos(a), Math.cos(t) * Math.sin(a), Math.sin(t)]);
           };
     return this.loft(rings, at);
@@ -240,6 +248,10 @@ export class MeshBuilder {
       return circle(plus(centre, times(out, wheelRadius)), times(out, radius), times(axis, radius), 5);
     });
     return this.loft(rings, material, { closed: true });
+  }
+
+  private sides(wanted: number): number {
+    return Math.max(Math.min(wanted, 5), Math.round(wanted * this.fineness));
   }
 
   private face(corners: readonly Vec3[], normals: readonly Vec3[], material: Material): this {

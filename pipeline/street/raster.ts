@@ -62,6 +62,7 @@ export function drawMesh(
   const corners = toCamera(camera, mesh, place, flattenAlong);
   const touched: Touched = { x1: width, y1: height, x2: 0, y2: 0 };
   const slack = write ? 1 : 0.98;
+  const wanted = mesh.palette.map((material) => !only || only(material));
   // Corner data of the polygon left after clipping at the near plane: camera x y depth, world x y z, normal x y z.
   const clipped = new Float64Array(4 * 9);
   const screen = new Float64Array(3 * 9);
@@ -69,7 +70,7 @@ export function drawMesh(
 
   for (let t = 0; t < mesh.materials.length; t++) {
     const material = mesh.palette[mesh.materials[t]!]!;
-    if (only && !only(material)) continue;
+    if (!wanted[mesh.materials[t]!]) continue;
     const ia = mesh.triangles[3 * t]! * 9;
     const ib = mesh.triangles[3 * t + 1]! * 9;
     const ic = mesh.triangles[3 * t + 2]! * 9;

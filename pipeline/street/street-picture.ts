@@ -17,6 +17,9 @@ import { openWardrobe } from './wardrobe.js';
 /** Points along each side of a pixel: edges are smooth because each pixel is the mean of `SAMPLES²` points. */
 export const SAMPLES = 2;
 
+/** Points per metre below which a figure is drawn with fewer sides: people of some 45 pixels. */
+const FAR_POINTS_PER_M = 52;
+
 export interface StreetFrame {
   /** `[height, width, 3]` rgb24. */
   readonly pixels: Uint8Array;
@@ -67,7 +70,7 @@ export function openPainter(plan: StreetPlan, size: Size): StreetPainter {
   const shadow = new Uint8Array(width * height);
   const openness = new Float32Array(width * height).fill(1);
   const wardrobe = openWardrobe(light, plan.periodS);
-  const develop = developer(light, size, SAMPLES, plan.seed);
+  const develop = developer(light, size, SAMPLES, plan.seed, still.colour);
   const figures = figuresOf(plan);
   const scratch: DepthGrid = { width, height, nearness: new Float32Array(width * height) };
 
@@ -81,7 +84,10 @@ export function openPainter(plan: StreetPlan, size: Size): StreetPainter {
         .map((figure) => ({ ...figure, away: distance(figure, at) }))
         .filter((figure) => mayBeSeen(figure, camera))
         .sort((a, b) => b.away - a.away)
-        .map((figure) => ({ ...figure, body: wardrobe.bodyOf(figure, tS) }));
+        .map((figure) => ({
+          ...figure,
+          body: wardrobe.bodyOf(figure, tS, camera.focal / figure.away < FAR_POINTS_PER_M),
+        }));
       const dirty: Touched[] = [];
 
       for (const { body, place, figure } of present) {
@@ -148,6 +154,7 @@ export function openPainter(plan: StreetPlan, size: Size): StreetPainter {
             { only: opaque },
           ),
         );
+        if (!body.palette.some(thin)) continue;
         drawMesh(
           grid,
           camera,
@@ -164,7 +171,7 @@ export function openPainter(plan: StreetPlan, size: Size): StreetPainter {
       }
 
       const seen = silhouettes(present, ids, camera, scratch, SAMPLES);
-      const pixels = develop(colour, number);
+      const pixels = develop(colour, number, dirty);
       for (const { x1, y1, x2, y2 } of dirty) {
         for (let row = y1; row < y2; row++) {
           const from = row * width + x1;

@@ -18,7 +18,7 @@ export interface StreetVideoOptions extends Size {
 }
 
 /** Changes with every change of the drawing: videos of another number are drawn anew. */
-const DRAWING = 4;
+const DRAWING = 5;
 
 /**
  * Draws a street and encodes it: `file` (H.264, a key picture a second, no B-frames) and its ground truth beside it as

@@ -19,7 +19,8 @@ import { randomVehicle, type VehicleKind } from './vehicles.js';
 
 /** Gives every figure its body at a moment. What does not move in itself is made once. */
 export interface Wardrobe {
-  bodyOf(at: FigureAt, tS: number): Mesh;
+  /** @param far  it is so small in the picture that fewer sides will do */
+  bodyOf(at: FigureAt, tS: number, far: boolean): Mesh;
 }
 
 /** Metres that a bicycle rolls in one turn of the cranks. */
@@ -39,13 +40,13 @@ export function openWardrobe(light: Light, periodS: number): Wardrobe {
   const chance = (actor: Actor, part: number) => seededRandom(partSeed(actor.seed, part));
   const cycle = (actor: Actor): BicycleLook => kept(cycles, actor, () => randomBicycle(chance(actor, 1)));
   const engine = (actor: Actor): MotorcycleLook => kept(engines, actor, () => randomMotorcycle(chance(actor, 1)));
-  const built = (add: (mesh: MeshBuilder) => void): Mesh => {
-    const mesh = new MeshBuilder();
+  const built = (add: (mesh: MeshBuilder) => void, far = false): Mesh => {
+    const mesh = new MeshBuilder(far ? 0.55 : 1);
     add(mesh);
     return mesh.finish();
   };
   return {
-    bodyOf: ({ figure: { actor, label }, metres }, tS) => {
+    bodyOf: ({ figure: { actor, label }, metres }, tS, far) => {
       if (label === 'car' || label === 'bus' || label === 'truck') {
         const kind: VehicleKind = label;
         const lamps = light.lamps && actor.speed > 0;
@@ -54,7 +55,7 @@ export function openWardrobe(light: Light, periodS: number): Wardrobe {
       const crank = (metres / DEVELOPMENT_M) * 2 * Math.PI;
       if (label === 'bicycle') {
         if (actor.speed === 0) return kept(rigid, actor, () => built((mesh) => addBicycle(mesh, cycle(actor), 0.6)));
-        return built((mesh) => addBicycle(mesh, cycle(actor), crank));
+        return built((mesh) => addBicycle(mesh, cycle(actor), crank), far);
       }
       if (label === 'motorcycle') return kept(rigid, actor, () => built((mesh) => addMotorcycle(mesh, engine(actor))));
       const on = actor.kind === 'cyclist' ? 'bicycle' : actor.kind === 'motorcyclist' ? 'motorcycle' : 'feet';
@@ -66,7 +67,7 @@ export function openWardrobe(light: Light, periodS: number): Wardrobe {
         if (on === 'bicycle') addPerson(mesh, look, seatedPose(look.build, bicycleSeating(cycle(actor), crank)));
         else if (on === 'motorcycle') addPerson(mesh, look, seatedPose(look.build, motorcycleSeating(engine(actor))));
         else addPerson(mesh, look, standingOrWalking(look, actor, metres, tS / periodS));
-      });
+      }, far);
     },
   };
 }
