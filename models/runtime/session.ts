@@ -6,14 +6,11 @@ import { dirname, join } from 'node:path';
 import { InferenceSession, listSupportedBackends, Tensor } from 'onnxruntime-node';
 import { InputError } from '../../config/errors.js';
 import type { TensorSpec, Tensors, TensorValue } from '../adapters/adapter.js';
-import { readModel } from '../onnx/decode.js';
-import { encodeModel } from '../onnx/encode.js';
-import type { OnnxModel } from '../onnx/model.js';
 import type { ModelProvider } from './model.js';
-import { neverEmpty } from './never-empty.js';
 import { type Placement, readPlacement } from './placement.js';
 import { providersToTry } from './providers.js';
 import { guardSums } from './sums-guard.js';
+import { webgpuSource } from './webgpu.js';
 
 /** An open ONNX Runtime session. A run blocks the calling thread; only one may run at a time. */
 export interface ModelSession {
@@ -89,7 +86,7 @@ async function create(
       enableProfiling: true,
       profileFilePrefix: join(folder, 'profile'),
     };
-    const changed = provider === 'webgpu' ? withoutEmptyTensors(options.file) : undefined;
+    const changed = provider === 'webgpu' ? webgpuSource(options.file) : undefined;
     const session = changed
       ? await InferenceSession.create(changed, settings)
       : await InferenceSession.create(options.file, settings);
@@ -98,20 +95,6 @@ async function create(
     await rm(folder, { recursive: true, force: true });
     throw cause;
   }
-}
-
-/** The file's bytes with a graph that WebGPU can run when nothing is found; undefined where the file itself will do. */
-function withoutEmptyTensors(file: string): Uint8Array | undefined {
-  let model: OnnxModel;
-  try {
-    model = readModel(file);
-  } catch (cause) {
-    // What our reader does not know is none of our networks; ONNX Runtime reads it, or says why not.
-    if (cause instanceof InputError) return undefined;
-    throw cause;
-  }
-  const changed = neverEmpty(model);
-  return changed === model ? undefined : Buffer.concat(encodeModel(changed));
 }
 
 export function ortOptions(
