@@ -189,7 +189,7 @@ def train_whole(settings, network, teacher, pictures, work, evaluate):
             losses["keep"] = distillation(logits[photographs], bins[photographs], theirs[0][photographs], theirs[1][photographs])
         drawn = [k for k, x in enumerate(samples) if x.drawn and x.complete]
         if drawn:
-            truth = [(torch.from_numpy(samples[k].boxes), torch.from_numpy(samples[k].labels)) for k in drawn]
+            truth = [tuple(torch.from_numpy(v) for v in (samples[k].boxes, samples[k].labels, samples[k].ignored)) for k in drawn]
             losses["drawn"] = s["drawnLoss"] * detection_loss(network, logits[drawn], bins[drawn], truth)
         boxes, labels, wanted = batch_of(
             [((x.boxes, x.labels, x.crops, x.masked), (f[0].numpy(), f[2].numpy())) for x, f in zip(samples, found)], rng)

@@ -25,13 +25,14 @@ class Picture:
     boxes: np.ndarray  # [k,4] x1 y1 x2 y2, px
     labels: np.ndarray  # int64 [k], places in the card's classes
     segmentations: list  # Per object polygons, RLE, or None.
+    ignored: np.ndarray  # [i,4] crowds: neither object nor background
     complete: bool  # Every object of the card's classes is annotated.
     drawn: bool
     weight: float
 
 
 def read(file, images, classes, drawn=False):
-    """All pictures of one COCO file; crowds are left out (a picture with crowds is not complete)."""
+    """All pictures of one COCO file; crowds are no objects, and no background either."""
     with open(file) as text:
         data = json.load(text)
     place = {c["id"]: classes.index(c["name"]) for c in data["categories"] if c["name"] in classes}
@@ -44,8 +45,8 @@ def read(file, images, classes, drawn=False):
     for image in data["images"]:
         mine = objects.get(image["id"], [])
         single = [a for a in mine if not a.get("iscrowd") and a["bbox"][2] > 1 and a["bbox"][3] > 1]
-        boxes = np.array([a["bbox"] for a in single], np.float32).reshape(-1, 4)
-        boxes[:, 2:] += boxes[:, :2]
+        boxes = corners([a["bbox"] for a in single])
+        ignored = corners([a["bbox"] for a in mine if a not in single])
         labels = np.array([place[a["category_id"]] for a in single], np.int64)
         masks = [a.get("segmentation") for a in single]
         vehicles = [m for m, c in zip(masks, labels) if classes[c] != "person"]
@@ -53,10 +54,17 @@ def read(file, images, classes, drawn=False):
         pictures.append(
             Picture(
                 os.path.join(images, image["file_name"]), image["width"], image["height"], boxes, labels, masks,
-                labelled.issuperset(classes) and len(single) == len(mine), drawn, weight,
+                ignored, labelled.issuperset(classes), drawn, weight,
             )
         )
     return pictures
+
+
+def corners(boxes):
+    """x y w h → float32 [k,4] x1 y1 x2 y2"""
+    out = np.array(boxes, np.float32).reshape(-1, 4)
+    out[:, 2:] += out[:, :2]
+    return out
 
 
 def bitmap(segmentation, height, width):
@@ -78,13 +86,14 @@ class Sample:
     labels: np.ndarray  # [k]
     crops: np.ndarray  # uint8 [k,CROP,CROP] 0…255, mask in the box with its margin; zero without one
     masked: np.ndarray  # bool [k]
+    ignored: np.ndarray  # [i,4] px of the input
     complete: bool
     drawn: bool
 
 
 def empty(height, width):
     return Sample(np.zeros((height, width, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.int64),
-                  np.zeros((0, CROP, CROP), np.uint8), np.zeros(0, bool), True, False)
+                  np.zeros((0, CROP, CROP), np.uint8), np.zeros(0, bool), np.zeros((0, 4), np.float32), True, False)
 
 
 def placed(picture, window, flip, target, into):
@@ -96,16 +105,23 @@ def placed(picture, window, flip, target, into):
     pixels = np.asarray(image)
     into.image[ty : ty + th, tx : tx + tw] = pixels[:, ::-1] if flip else pixels
     sx, sy = tw / (x2 - x1), th / (y2 - y1)
+
+    def moved(box):
+        b = np.array([(box[0] - x1) * sx, (box[1] - y1) * sy, (box[2] - x1) * sx, (box[3] - y1) * sy], np.float32)
+        if flip:
+            b[[0, 2]] = tw - b[[2, 0]]
+        return np.clip(b, 0, [tw, th, tw, th]).astype(np.float32) + np.array([tx, ty, tx, ty], np.float32)
+
     boxes, labels, crops, masked = [], [], [], []
+    ignored = [moved(b) for b in picture.ignored]
     for box, label, segmentation in zip(picture.boxes, picture.labels, picture.segmentations):
         seen = np.array([max(box[0], x1), max(box[1], y1), min(box[2], x2), min(box[3], y2)], np.float32)
         area = (box[2] - box[0]) * (box[3] - box[1])
-        if seen[2] - seen[0] < 1 or seen[3] - seen[1] < 1 or (seen[2] - seen[0]) * (seen[3] - seen[1]) < 0.3 * area:
+        if seen[2] - seen[0] < 1 or seen[3] - seen[1] < 1:
             continue
-        b = np.array([(seen[0] - x1) * sx, (seen[1] - y1) * sy, (seen[2] - x1) * sx, (seen[3] - y1) * sy], np.float32)
-        if flip:
-            b[[0, 2]] = tw - b[[2, 0]]
-        if min(b[2] - b[0], b[3] - b[1]) < 3:
+        b = moved(seen)
+        if (seen[2] - seen[0]) * (seen[3] - seen[1]) < 0.3 * area or min(b[2] - b[0], b[3] - b[1]) < 3:
+            ignored.append(b)
             continue
         crop = np.zeros((CROP, CROP), np.uint8)
         if segmentation is not None:
@@ -116,7 +132,7 @@ def placed(picture, window, flip, target, into):
             crop = cut(bits, seen)
             if flip:
                 crop = crop[:, ::-1]
-        boxes.append(b + np.array([tx, ty, tx, ty], np.float32))
+        boxes.append(b)
         labels.append(label)
         crops.append(crop)
         masked.append(segmentation is not None and crop.max() > 127)
@@ -125,6 +141,8 @@ def placed(picture, window, flip, target, into):
         into.labels = np.concatenate([into.labels, labels])
         into.crops = np.concatenate([into.crops, crops])
         into.masked = np.concatenate([into.masked, masked])
+    if ignored:
+        into.ignored = np.concatenate([into.ignored, ignored])
     into.complete &= picture.complete
     into.drawn |= picture.drawn
 

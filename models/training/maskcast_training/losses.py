@@ -92,18 +92,20 @@ def giou_loss(a, b):
 
 def detection_loss(network, logits, bins, objects):
     """Varifocal class loss (Zhang et al. 2021) and GIoU of the first stage against annotated boxes, for pictures in which every object
-    of the card's classes is annotated. objects: per picture (boxes [k,4], labels [k]). Other classes' scores are left alone.
+    of the card's classes is annotated. objects: per picture (boxes [k,4], labels [k], ignored [i,4]: cells in there are no background). Other classes' scores are left alone.
     """
     boxes = network.boxes(bins)
     classes, places = 0.0, 0.0
     count = 0.0
-    for i, (truth, labels) in enumerate(objects):
+    for i, (truth, labels, ignored) in enumerate(objects):
         owner, quality = task_aligned(logits[i].detach(), boxes[i].detach(), truth, labels, network.places, network.columns)
         target = torch.zeros(len(owner), len(network.columns))
         mine = owner >= 0
         target[mine, labels[owner[mine]]] = quality[mine]
         ours = logits[i][:, network.columns]
         weight = torch.where(target > 0, target, 0.75 * ours.detach().sigmoid() ** 2)
+        at = network.places[:, None]
+        weight = weight * (mine | ~((at >= ignored[:, :2]) & (at <= ignored[:, 2:])).all(-1).any(1))[:, None]
         classes = classes + (F.binary_cross_entropy_with_logits(ours, target, reduction="none") * weight).sum()
         if mine.any():
             places = places + (giou_loss(boxes[i][mine], truth[owner[mine]]) * quality[mine]).sum()
