@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { InputError } from '../../config/errors.js';
 import { openSession } from '../../models/runtime/session.js';
-import { type Bench, type BenchRow, interleave, type Variant } from './harness.js';
+import { type Bench, type BenchRow, interleave, median, type Variant } from './harness.js';
 import {
   type BuildOptions,
   inForms,
@@ -48,7 +48,8 @@ interface Case {
 
 /**
  * The compute core's forms, all of a case in one run, interleaved. `more` of a row: its forms, the largest memory of a fresh
- * process with it, and of each stage the GFLOP/s (int8: GOP/s) that it reaches, for the operations that it really does, beside the
+ * process with it, the processor time of a run (steadier than
+ * the clock on a machine shared with others) and its ratio, and of each stage the GFLOP/s (int8: GOP/s) that it reaches, for the operations that it really does, beside the
  * best matrix product of the same run (case `gemm`).
  */
 export const bench: Bench = {
@@ -118,9 +119,15 @@ function cases(options: Options): Case[] {
       ],
     };
   };
+  const plain = async (): Promise<KernelVariant> => ({
+    name: `${BASELINE}-ops`,
+    file: await made(folder, BASELINE, () => network(BASELINE)),
+    note: 'regions=ops',
+  });
+  /** In its own best form: matrix products for RoIAlign and C5 take 0.70 of the operators' processor time. */
   const baseline = async (): Promise<KernelVariant> => {
-    const direct = await made(folder, BASELINE, () => network(BASELINE));
-    return { ...(await inForms(options, direct, `${BASELINE} best`, { regions: 'gathered' })), name: BASELINE };
+    const { file } = await plain();
+    return { ...(await inForms(options, file, `${BASELINE} gemm`, { regions: 'gemm' })), name: BASELINE };
   };
   const net = (
     name: string,
@@ -141,6 +148,7 @@ function cases(options: Options): Case[] {
       direct: () => made(folder, preset, () => network(preset, size, body)),
       variants: [
         [BASELINE, baseline],
+        ...(name === 'framework1' ? [[`${BASELINE}-ops`, plain] as const] : []),
         [
           'spectral',
           (direct) => inForms(options, direct, `${preset} spectral`, { separated: 'spectral', regions: 'gemm' }),
@@ -202,18 +210,25 @@ async function measure(
   const sessions: { release(): Promise<void> }[] = [];
   try {
     const variants: Variant[] = [];
+    const cpuMs = new Map<string, number[]>();
     for (const variant of built) {
       try {
         const session = await openSession({ file: variant.file, provider: 'cpu', threads, note: say });
         sessions.push(session);
         const feeds = feedsOf(shapeOf(variant));
-        const { name } = variant;
+        const times: number[] = [];
+        cpuMs.set(variant.name, times);
         variants.push({
           case: one.name,
-          variant: name,
+          variant: variant.name,
           batch: one.batch,
           against: one.against,
-          run: () => session.run(feeds),
+          async run() {
+            const before = process.cpuUsage();
+            await session.run(feeds);
+            const { user, system } = process.cpuUsage(before);
+            times.push((user + system) / 1000);
+          },
         });
       } catch (cause) {
         say(`${one.name} batch ${one.batch}: ${variant.name} cannot run here: ${(cause as Error).message}`);
@@ -225,17 +240,26 @@ async function measure(
     variants.push({ case: 'gemm', variant: 'sgemm', run: () => session.run(feeds) });
     const rows = await interleave(variants, { rounds, say: (line) => say(`${one.name} batch ${one.batch}: ${line}`) });
     const best = rows.at(-1)!;
+    // The first is the warm-up's.
+    const cpuOf = (name: string): number => median(cpuMs.get(name)?.slice(1) ?? [Number.NaN]);
     const own: BenchRow[] = [];
     for (const row of rows.slice(0, -1)) {
       const variant = built.find(({ name }) => name === row.variant)!; // Rows come of these.
       // The baseline runs one frame at a time, whatever the others do: the ratio is by frame.
       const frames = row.variant === BASELINE ? one.batch : 1;
       const more = profile ? await probed(variant, direct, shapeOf(variant), threads, one.batch) : {};
+      const perFrame = one.against === BASELINE && row.variant !== BASELINE ? one.batch : 1;
       own.push({
         ...row,
         ...(frames > 1 && { batch: 1 }),
-        ...(one.against === BASELINE && { ratio: row.variant === BASELINE ? 1 : row.ratio * one.batch }),
-        more: { forms: variant.note, msPerFrame: row.medianMs / (row.batch / frames), ...more },
+        ratio: row.ratio * perFrame,
+        more: {
+          forms: variant.note,
+          msPerFrame: row.medianMs / (row.batch / frames),
+          cpuMs: Math.round(cpuOf(row.variant)),
+          cpuRatio: Number(((cpuOf(one.against) / cpuOf(row.variant)) * perFrame).toFixed(2)),
+          ...more,
+        },
       });
     }
     return [own, best];
