@@ -207,7 +207,8 @@ def export(network, start, settings, file, found):
     same = [n for n, v in network.tensors().items() if n not in network.fixed and torch.equal(v, start[n])]
     if same:
         raise SystemExit(f"{len(same)} tensors equal the starting point's, such as {same[0]}: the whole phase has not reached them")
-    card = {**network.card, "licence": settings["licence"], "data": settings["data"], "figures": found}
+    net = {**network.net, "detections": {**network.net["detections"], **settings.get("detections", {})}}
+    card = {**network.card, "network": net, "licence": settings["licence"], "data": settings["data"], "figures": found}
     network.save(file, card)
     say(f"wrote {file}")
 
