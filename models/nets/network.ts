@@ -16,7 +16,7 @@ import { resnetC4 } from './resnet.js';
 import { flattenBoxes, roiFeatures } from './roi-features.js';
 import { boxBranch, regionSubnet } from './roi-head.js';
 import { rpn } from './rpn.js';
-import { directSeparated, type SeparatedForm, separatedConv } from './separated-conv.js';
+import { separatedConv } from './separated-conv.js';
 
 /** What a network is built from beside its card. */
 export interface Parts {
@@ -25,8 +25,6 @@ export interface Parts {
   readonly bodyFile?: OnnxModel;
   /** Which of the body's classes the card's classes are, in order; only for a dense first stage. */
   readonly bodyClasses?: readonly number[];
-  /** How the separated convolution is computed; left out: directly. */
-  readonly form?: SeparatedForm;
   /** Values inside the graph to give out too, for comparison with another implementation. */
   readonly trace?: boolean;
 }
@@ -61,7 +59,7 @@ export function buildNetwork(card: ModelCard, parts: Parts): OnnxModel {
   const wide = separated
     ? g.stage('separated', () => ({
         ...c4,
-        value: separatedConv(g, c4.value, separated, parts.form ?? directSeparated),
+        value: separatedConv(g, c4.value, separated),
       }))
     : c4;
   const map = skip ? g.stage('skip', () => skip(wide)) : wide;

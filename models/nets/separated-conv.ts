@@ -3,10 +3,7 @@ import { add, relu } from '../onnx/ops/elementwise.js';
 import { namedConv } from './layers.js';
 import type { SeparatedOptions } from './options.js';
 
-/**
- * A way to compute the separated convolution: same weights, same result up to rounding, other operators.
- * `directSeparated` is the definition; further forms live in `models/kernels/`.
- */
+/** A way to compute the separated convolution: same weights, same result up to rounding, other operators. */
 export type SeparatedForm = (g: GraphBuilder, x: Value, options: SeparatedOptions) => Value;
 
 /**
@@ -15,7 +12,8 @@ export type SeparatedForm = (g: GraphBuilder, x: Value, options: SeparatedOption
  *   x [N, C, H, W] ─┬─ 1×k, middle ─ k×1, out ─┐
  *                   └─ k×1, middle ─ 1×k, out ─┴─ add (─ relu) → [N, out, H, W]
  *
- * Both orders, a bias in each convolution, nothing between: docs/decisions/0009-branch-order-and-activation.md
+ * The definition; other forms are put into the finished graph (`models/kernels/forms.ts`). Both orders, a bias in each
+ * convolution, nothing between: docs/decisions/0009-branch-order-and-activation.md
  */
 export const directSeparated: SeparatedForm = (g, x, { kernel: k, middle, out, bias }) => {
   const wide = namedConv(g, x, 'separated.wide.0', middle, [1, k], { bias });
@@ -27,13 +25,8 @@ export const directSeparated: SeparatedForm = (g, x, { kernel: k, middle, out, b
   );
 };
 
-/** The separated convolution in the given form, with the activation that the options ask for. */
-export function separatedConv(
-  g: GraphBuilder,
-  x: Value,
-  options: SeparatedOptions,
-  form: SeparatedForm = directSeparated,
-): Value {
-  const sum = form(g, x, options);
+/** The separated convolution with the activation that the options ask for. */
+export function separatedConv(g: GraphBuilder, x: Value, options: SeparatedOptions): Value {
+  const sum = directSeparated(g, x, options);
   return options.relu ? relu(g, sum) : sum;
 }

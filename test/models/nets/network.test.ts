@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { TensorValue } from '../../../models/adapters/adapter.js';
-import { spectralSeparated } from '../../../models/kernels/spectral-separated.js';
+import { withForms } from '../../../models/kernels/forms.js';
 import { buildNetwork } from '../../../models/nets/network.js';
 import { encodeModel } from '../../../models/onnx/encode.js';
 import type { OnnxModel } from '../../../models/onnx/model.js';
@@ -11,8 +11,7 @@ import { numbersOf, relativeError, withModel } from '../../support/run-model.js'
 import { pictures, TINY } from './tiny-networks.js';
 
 const weights = seededWeights(3);
-const build = (card: ModelCard, form?: typeof spectralSeparated): OnnxModel =>
-  buildNetwork(card, { weights, trace: true, ...(form && { form }) });
+const build = (card: ModelCard): OnnxModel => buildNetwork(card, { weights, trace: true });
 
 const HEIGHT = 64;
 const WIDTH = 96;
@@ -121,7 +120,7 @@ describe.each(['redesigned', 'global'] as const)('spectral form of the separated
   it('gives the direct form up to rounding, and a batch equals its single runs', async () => {
     const card = TINY[name]!;
     const direct = await withModel(build(card), (session) => session.run(images(PICTURES)));
-    await withModel(build(card, spectralSeparated), async (session) => {
+    await withModel(withForms('it', build(card), { separated: 'spectral' }), async (session) => {
       const spectral = await session.run(images(PICTURES));
       for (const stage of ['separated', 'boxes', 'scores', 'labels', 'masks']) {
         expect(relativeError(numbersOf(spectral, stage), numbersOf(direct, stage)), stage).toBeLessThan(1e-4);
