@@ -14,6 +14,7 @@ import {
   storedWeights,
   type TrackedSource,
 } from '../weights/source.js';
+import { PLAN_KEY, planIn, planOf } from './body-plan.js';
 import { type CardOptions, cardFor } from './card-for.js';
 import { buildNetwork } from './network.js';
 
@@ -23,7 +24,7 @@ export interface AssembleOptions extends Omit<CardOptions, 'preset'> {
   readonly preset?: string;
   /** safetensors files; a tensor is taken from the first that has it. */
   readonly weights?: readonly string[];
-  /** ONNX file whose body takes the place of C1–C4. */
+  /** ONNX file whose body takes the place of C1–C4; left out: the plan of it that the weights carry. */
   readonly body?: string;
   /** Fills what the files lack; left out: nothing may be lacking. */
   readonly seed?: number;
@@ -39,6 +40,8 @@ export interface Assembled {
   readonly card: ModelCard;
   /** Every tensor that was asked for, by its name in a weights file. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** A mobile body's graph without its weights: see {@link planOf}. */
+  readonly plan?: string;
 }
 
 /**
@@ -51,7 +54,7 @@ export function assemble(options: AssembleOptions): Assembled {
   try {
     for (const file of options.weights ?? []) files.push(openSafetensors(file));
     const card = cardOf(options, files);
-    const bodyFile = bodyOf(card, options.body);
+    const bodyFile = bodyOf(card, options.body, files);
     const weights = recordedWeights(sourceOf(options, files, bodyFile));
     const model = guarded(() =>
       buildNetwork(card, {
@@ -65,6 +68,7 @@ export function assemble(options: AssembleOptions): Assembled {
       model: options.forms ? withForms('the new model', model, options.forms) : model,
       card: cardIn('the new model', model.metadata)!,
       tensors: weights.taken,
+      ...(bodyFile && { plan: planOf(bodyFile) }),
     };
   } finally {
     for (const file of files) file.close();
@@ -72,8 +76,8 @@ export function assemble(options: AssembleOptions): Assembled {
 }
 
 /** Writes the tensors of a network with its card as safetensors: what training starts from. */
-export async function saveWeights(file: string, { card, tensors }: Assembled): Promise<number> {
-  return await writeSafetensors(file, tensors, { [CARD_KEY]: JSON.stringify(card) });
+export async function saveWeights(file: string, { card, tensors, plan }: Assembled): Promise<number> {
+  return await writeSafetensors(file, tensors, { [CARD_KEY]: JSON.stringify(card), ...(plan && { [PLAN_KEY]: plan }) });
 }
 
 function cardOf(options: AssembleOptions, files: readonly SafetensorsFile[]): ModelCard {
@@ -125,14 +129,20 @@ function withBody(card: ModelCard, body: BodyCard | undefined, strideOn: '1x1' |
   };
 }
 
-function bodyOf({ preset, network }: ModelCard, file: string | undefined): OnnxModel | undefined {
+function bodyOf(
+  { preset, network }: ModelCard,
+  file: string | undefined,
+  weights: readonly SafetensorsFile[],
+): OnnxModel | undefined {
   const { kind } = network.body;
   if (kind === 'resnet') {
     if (file) throw new InputError(`preset ${preset} has a ResNet for its body; leave --body out`);
     return undefined;
   }
-  if (!file) throw new InputError(`preset ${preset} takes its body from an ONNX file; say --body ${kind}.onnx`);
-  return readModel(file);
+  if (file) return readModel(file);
+  const plan = weights.map(({ name, metadata }) => planIn(name, metadata)).find((found) => found !== undefined);
+  if (!plan) throw new InputError(`preset ${preset} takes its body from an ONNX file; say --body ${kind}.onnx`);
+  return plan;
 }
 
 function sourceOf(

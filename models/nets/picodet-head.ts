@@ -25,8 +25,8 @@ const PREDICTIONS: Readonly<Record<number, { readonly weight: string; readonly b
  * PicoDet (Yu et al. 2021), built from its last maps: class scores, and each side's distance from the cell's middle as the
  * mean of a distribution over 0…7 strides (generalised focal loss, Li et al. 2020).
  *
- * Only the classes asked for are computed, and only chosen cells have their distances decoded: with six of 80 classes and 400
- * of 5,376 cells the head costs a fifth. The stored tensors stay whole, so a file can be built for other classes again.
+ * Only the classes asked for are computed, and only chosen cells have their distances decoded: with six classes the last 1×1
+ * has 38 rows instead of 112. The stored tensors stay whole: training may go on with other classes.
  */
 export function picodetCells(
   g: GraphBuilder,

@@ -42,6 +42,17 @@ describe('presets and options', () => {
     ],
     ['C5 on a mobile body', { body: { kind: 'picodet-s' }, head: { kind: 'c5' } }, 'this body has none'],
     ['a map that is not there', { body: { kind: 'yolox-nano', top: { from: [64] } } }, 'none at 64'],
+    [
+      'a skip at stride 8',
+      { body: { kind: 'picodet-s', top: { stride: 8, skip: true } } },
+      'top.skip leads from stride 16 to 8; top.stride is 8',
+    ],
+    [
+      'a skip around nothing',
+      { body: { kind: 'picodet-s', top: { skip: true } }, separated: false },
+      'top.skip goes around the separated convolution; there is none',
+    ],
+    ['outlines on ResNet', { mask: { refined: true } }, 'refined reads the map of stride 4 of a mobile body'],
     ['an unknown option', { seperated: false }, 'Unrecognized key'],
   ])('%s is refused', (_, network, message) => {
     const parsed = networkSchema.safeParse(network);
