@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ModelInfo, ModelProvider } from '../runtime/model.js';
+import { agreement } from './agree.js';
 import { Budget } from './budget.js';
 import { type Candidate, type FormNames, layoutsFor, nameCandidate, nameForms } from './candidate.js';
 import type { Verdict } from './choose.js';
@@ -65,8 +66,17 @@ export async function tune(options: TuneOptions): Promise<Tuning> {
       return options.probe(request, clock.leftMs());
     };
     // The first look tells what the model is, and brings the file into the system's cache.
-    const { info, notes } = await look({ forms: {}, workers: 1, threads: key.processor.cores, batch: 1 });
+    const plain = { forms: {}, workers: 1, threads: key.processor.cores, batch: 1 };
+    const { info, notes, found: there } = await look(plain);
     for (const sentence of notes) note(sentence);
+    if (info.provider !== 'cpu') {
+      const { found } = await options.probe(
+        { file: model, provider: 'cpu', ...plain, leastMs: LOOK_MS },
+        clock.leftMs(),
+      );
+      const share = (100 * agreement(found, there)).toFixed(0);
+      note(`${share} % of the instances found on ${info.provider} and on the processor agree`);
+    }
 
     const layouts = info.provider === 'cpu' ? layoutsFor(key.processor.cores, options.mostWorkers) : [ONE_WORKER];
     const batches = info.fixedBatch === undefined ? inOrder(options.batches) : [info.fixedBatch];

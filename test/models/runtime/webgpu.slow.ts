@@ -64,7 +64,7 @@ async function onBoth(file: string): Promise<Record<'cpu' | 'webgpu', Found> | s
 }
 
 describe('WebGPU', () => {
-  it('finds what the processor finds, says which nodes it leaves to it, and survives a picture without instances', async (ctx) => {
+  it('finds what the processor finds, and says which nodes it leaves to it', async (ctx) => {
     const { network, ...card } = TINY.redesigned!;
     // Channels in fours, as in every preset: see docs/tuning.md for what becomes of others.
     const even = { ...network, separated: { ...(network.separated || undefined)!, middle: 8 } };
@@ -82,5 +82,5 @@ describe('WebGPU', () => {
     for (const [i, score] of cpu.scores.entries()) expect(webgpu.scores[i]).toBeCloseTo(score, 3);
     for (const [i, side] of cpu.boxes.entries()) expect(Math.abs(webgpu.boxes[i]! - side)).toBeLessThan(0.5);
     expect(webgpu.notes.join()).toMatch(/webgpu: \d+ of \d+ nodes run on the processor \(/);
-  }, 900_000);
+  }, 1_800_000);
 });
