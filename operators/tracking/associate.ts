@@ -2,6 +2,7 @@ import { type BoxIndex, firstReaching } from '../geometry/box-index.js';
 import { assign } from './assignment.js';
 import { likeness, maskLikeness, type Prediction, support, withMask } from './likeness.js';
 import { mayBecome, type TrackerOptions } from './options.js';
+import { isCut } from './stillness.js';
 import type { Sighting } from './track.js';
 
 /** What belongs together in a frame. */
@@ -48,8 +49,10 @@ export function associate(
     const { sureScore, highScore, minLikeness, keepLostS } = options;
     const doubt = Math.max(0, Math.min(1, (sureScore - detection.score) / (sureScore - highScore)));
     const gate = minLikeness + doubt * (DOUBT + (isLost ? LOST_DOUBT : 0));
-    // Where something stood long ago only something that fills the place may be it.
-    return track.still.isStationary && unseenS > keepLostS ? Math.max(gate, PLACE) : gate;
+    // Who drives past what stands covers it for a moment and is not it: only what fills the place may be, or, if it was
+    // there just now, what is left of it behind a passer-by.
+    const mayBePart = unseenS <= keepLostS && isCut(track.still, detection.box);
+    return track.still.isStationary && !mayBePart ? Math.max(gate, PLACE) : gate;
   }
 
   function pair(rows: readonly number[], candidates: readonly number[], gateOf: GateOf): void {

@@ -9,7 +9,8 @@ import { plainSort } from './plain-sort.js';
 
 const DATA = '../shared/mot/mot15';
 const isThere = existsSync(DATA);
-if (!isThere) console.warn(`SKIPPED: ${DATA} is absent, so the tracker we compare with is not checked against SORT's own`);
+if (!isThere)
+  console.warn(`SKIPPED: ${DATA} is absent, so the tracker we compare with is not checked against SORT's own`);
 
 describe.skipIf(!isThere)('the SORT that we compare with', () => {
   it('shows the very boxes that the original program wrote for the 11 sequences of MOT15, under ids of the same course', () => {

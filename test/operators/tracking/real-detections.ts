@@ -30,11 +30,23 @@ const modelFile = (model: string): string => join(WEIGHTS, `${model}.onnx`);
  */
 export async function detectClip(clip: string, model: string): Promise<DetectedClip> {
   const [video, weights] = [clipFile(clip), modelFile(model)];
-  const hash = createHash('sha256').update(readFileSync(video)).update(readFileSync(weights)).digest('hex').slice(0, 16);
+  const hash = createHash('sha256')
+    .update(readFileSync(video))
+    .update(readFileSync(weights))
+    .digest('hex')
+    .slice(0, 16);
   const folder = join(tmpdir(), 'maskcast-detections');
   const kept = join(folder, `${basename(clip, '.mp4')}-${model}-${hash}.json`);
   if (!existsSync(kept)) {
-    const { code, stdout, stderr } = await runCli(['detect', video, '--model', weights, '--min-score', '0.1', '--json']);
+    const { code, stdout, stderr } = await runCli([
+      'detect',
+      video,
+      '--model',
+      weights,
+      '--min-score',
+      '0.1',
+      '--json',
+    ]);
     if (code !== 0) throw new Error(`maskcast detect ${video} failed (${code}): ${stderr}`);
     mkdirSync(folder, { recursive: true });
     // Written beside and renamed: two runs at once never read half a file.

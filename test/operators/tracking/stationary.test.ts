@@ -51,6 +51,19 @@ describe('stationary objects', () => {
     expect(idsOf(result)).toEqual(['cam-x-1', 'cam-x-2']);
   });
 
+  it('a car that comes from nowhere, drives past a parked one and hides it does not drive off with its id', () => {
+    const scene = frames(400, (index) => {
+      // 5 fps: seen once before it is in front, so no track of its own could claim it; its box is half as large again.
+      const passing = index >= 200 && index < 213 ? 430 + 70 * (index - 200) : undefined;
+      const isHidden = passing !== undefined && Math.abs(passing - 600) < 110;
+      const other = passing === undefined ? [] : [at(passing, 405, { label: 'car', size: [240, 100] })];
+      return isHidden ? other : [car(600), ...other];
+    });
+    const { seen } = run(scene, {}, { fps: 5 });
+    expect(seen[206]).toEqual(['cam-x-1', 'cam-x-2']);
+    expect(seen.at(-1)).toEqual(['cam-x-1']);
+  });
+
   it('a box that a passer-by cuts for a moment stays stationary', () => {
     const scene = frames(200, (index) => {
       const box: BoxXyxy = index >= 100 && index < 105 ? [520, 355, 600, 445] : [520, 355, 680, 445];
