@@ -245,8 +245,14 @@ def main():
     network = train_top(settings, network, pictures, work, evaluate)
     if arguments.until == "top":
         return
+    before = network.tensors()
     network = train_whole(settings, network, teacher, pictures, work, evaluate)
-    last = history[-1] if history else figures(network, near(check["annotations"]), near(check["images"]))
+    # Between the two phases (Wortsman et al. 2022): boxes of the first, masks and drawings of the second.
+    with torch.no_grad():
+        for n, p in network.w.items():
+            p.copy_(before[n.replace("/", ".")].lerp(p, settings["blend"]))
+    evaluate(network, "blended")
+    last = history[-1]
     flat = {"box AP": last["bbox"]["AP"], "box AP50": last["bbox"]["AP50"], "mask AP": last["segm"]["AP"], "mask AP50": last["segm"]["AP50"],
             "person mask AP50": last["segm"]["perClass"]["person"]["AP50"], "on": check["name"]}
     export(network, start, settings, arguments.out or os.path.join(work, "trained.safetensors"), flat)
