@@ -82,6 +82,16 @@ export function stayInPlace(moved: BoxMotion, before: BoxMotion): BoxMotion {
   return motion;
 }
 
+/** The doubt of `moved` about a box at rest. */
+export function standAt(moved: BoxMotion, box: BoxXyxy): BoxMotion {
+  const motion = moved.slice();
+  for (let axis = 0; axis < 4; axis++) {
+    motion[axis * AXIS] = measured(box, axis);
+    motion[axis * AXIS + 1] = 0;
+  }
+  return motion;
+}
+
 /** The same motion elsewhere. */
 export function shiftMotion(before: BoxMotion, dx: number, dy: number): BoxMotion {
   const motion = before.slice();

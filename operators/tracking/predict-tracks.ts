@@ -1,7 +1,7 @@
 import type { Affine } from '../geometry/affine.js';
 import type { BoxIndex } from '../geometry/box-index.js';
 import { agreedShift } from './camera-shift.js';
-import { type BoxMotion, predictMotion, stayInPlace } from './kalman.js';
+import { type BoxMotion, predictMotion, standAt, stayInPlace } from './kalman.js';
 import { type Prediction, predictionOf, shiftPrediction } from './likeness.js';
 import type { TrackerOptions } from './options.js';
 import { type Sighting, type Track, warpTrack } from './track.js';
@@ -34,9 +34,13 @@ export function predictTracks(
   return agreed ? predictions.map((prediction) => shiftPrediction(prediction, ...agreed)) : predictions;
 }
 
-/** What stood when it was last seen is expected in its place, however long ago that was. */
+/**
+ * What stood when it was last seen is expected in its place, however long ago that was. Not where the filter left it: a
+ * passer-by cuts its box bit by bit before it is hidden, which looks like shrinking.
+ */
 function moveOn({ motion, still }: Track, unseenS: number, isLost: boolean, options: TrackerOptions): BoxMotion {
   if (!still.isStationary) return predictMotion(motion, unseenS, options);
   const moved = predictMotion(motion, Math.min(unseenS, STANDING_DOUBT_S), options);
-  return isLost ? stayInPlace(moved, motion) : moved;
+  if (!isLost) return moved;
+  return still.awayPts === undefined ? standAt(moved, still.box) : stayInPlace(moved, motion);
 }

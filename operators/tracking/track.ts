@@ -147,8 +147,12 @@ function moveTo(
   stepS: number,
   options: TrackerOptions,
 ): BoxMotion {
-  // A passer-by who covers half of a parked car does not push it: it is confirmed where it stands.
-  if (isCut(track.still, detection.box)) return correctMotion(predicted, boxOf(predicted), detection.score, options);
+  const { still } = track;
+  if (still.isStationary && still.awayPts === undefined) {
+    // A passer-by who covers half of a parked car does not push it: it is confirmed where it stands.
+    const box = isCut(still, detection.box) ? still.box : detection.box;
+    return correctMotion(predicted, box, detection.score, options);
+  }
   return (
     replay(track, detection, pts, stepS, options) ?? correctMotion(predicted, detection.box, detection.score, options)
   );
