@@ -2,7 +2,7 @@ import { type Affine, warpBox, warpPoint } from '../geometry/affine.js';
 import { moveBox } from '../geometry/box.js';
 import { type MaskSpans, maskSpans } from '../masks/spans.js';
 import type { BoxXyxy, Detection } from '../types.js';
-import { type BoxMotion, boxOf, correctMotion, predictMotion, shiftMotion, startMotion, warpMotion } from './kalman.js';
+import { type BoxMotion, correctMotion, predictMotion, shiftMotion, startMotion, warpMotion } from './kalman.js';
 import type { TrackerOptions } from './options.js';
 import { isCut, keepStill, type Stillness, startStill } from './stillness.js';
 

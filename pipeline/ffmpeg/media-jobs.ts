@@ -115,7 +115,11 @@ export function startEncode(output: string, probe: ClipProbe, sound: string): Me
 export function startEncodePictures(output: string, { width, height }: Size, fps: number): MediaJob {
   return start([
     ...['-f', 'rawvideo', '-pix_fmt', 'rgb24', '-s', `${width}x${height}`, '-r', String(fps), '-i', 'pipe:0'],
-    ...['-vf', 'scale=out_color_matrix=bt709:out_range=tv', ...h264('20', ['-colorspace', 'bt709', '-color_range', 'tv'])],
+    ...[
+      '-vf',
+      'scale=out_color_matrix=bt709:out_range=tv',
+      ...h264('20', ['-colorspace', 'bt709', '-color_range', 'tv']),
+    ],
     ...['-force_key_frames', 'expr:gte(t,n_forced)', `file:${output}`],
   ]);
 }

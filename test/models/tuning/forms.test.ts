@@ -31,7 +31,11 @@ describe('the forms of a file', () => {
       'regions=gemm+separated=spectral',
     ]);
     // No separated convolution, and the C5 head.
-    expect(namesOf(await writeTiny(join(folder, 'baseline.onnx'), 'baseline'))).toEqual(['direct', 'regions=gathered']);
+    expect(namesOf(await writeTiny(join(folder, 'baseline.onnx'), 'baseline'))).toEqual([
+      'direct',
+      'regions=gathered',
+      'regions=gemm',
+    ]);
   });
 
   it("are none but its own for another maker's file, and the reason is told", () => {
