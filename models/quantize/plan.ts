@@ -26,7 +26,7 @@ export interface Int8Plan {
   readonly kept: ReadonlyMap<OnnxNode, KeptReason>;
 }
 
-export type KeptReason = 'asked for' | 'error' | 'compared' | 'one cell' | 'no plain convolution';
+export type KeptReason = 'asked for' | 'error' | 'feeds an error' | 'compared' | 'one cell' | 'no plain convolution';
 
 /**
  * Decides which nodes run in int8.
@@ -60,6 +60,27 @@ export function planInt8(model: OnnxModel, keep: (node: OnnxNode) => KeptReason 
   }
   dropIdle(kinds, model, links);
   return { kinds, absorbed: absorb(kinds, links), kept };
+}
+
+/**
+ * The convolutions whose results a convolution reads, through whatever is between.
+ *
+ * A layer errs most when its input holds channels of very different size in one scale: then the layers that made that
+ * input have to stay float with it, or the small channels are lost before it.
+ */
+export function feedersOf(node: OnnxNode, model: OnnxModel): ReadonlySet<OnnxNode> {
+  const links = linksOf(model);
+  const feeders = new Set<OnnxNode>();
+  const seen = new Set<string>();
+  const next = [node.inputs[0]!];
+  for (let name = next.pop(); name !== undefined; name = next.pop()) {
+    if (seen.has(name)) continue;
+    seen.add(name);
+    const maker = links.makerOf.get(name);
+    if (maker?.op === 'Conv') feeders.add(maker);
+    else if (maker) next.push(...maker.inputs);
+  }
+  return feeders;
 }
 
 function structuralReason(node: OnnxNode, links: GraphLinks): KeptReason | undefined {
