@@ -85,6 +85,12 @@ export const bench: Bench = {
   },
 };
 
+interface Picture {
+  readonly type: 'uint8';
+  readonly dims: readonly number[];
+  readonly data: Uint8Array;
+}
+
 /** The model in every exact form that its graph can take. */
 async function filesOfForms(file: string, folder: string): Promise<[string, string][]> {
   const model = readModel(file);
@@ -100,21 +106,27 @@ async function filesOfForms(file: string, folder: string): Promise<[string, stri
   return files;
 }
 
-/** Of some drawn streets the picture in which the model finds closest to twenty instances. */
-async function busyPicture(session: ModelSession): Promise<{
-  picture: { type: 'uint8'; dims: readonly number[]; data: Uint8Array };
-  instances: number;
-}> {
+/** Of windows of some drawn streets the one in which the model finds closest to twenty instances. */
+async function busyPicture(session: ModelSession): Promise<{ picture: Picture; instances: number }> {
   const [, height, width] = session.inputs[0]!.shape.map(Number);
   const size = { height: height!, width: width! };
-  let best: { picture: { type: 'uint8'; dims: readonly number[]; data: Uint8Array }; instances: number } | undefined;
-  for (let seed = 1; seed <= 6; seed++) {
+  let best: { picture: Picture; instances: number } | undefined;
+  for (let seed = 1; seed <= 3; seed++) {
     const plan = planStreet({ seed, periodS: 20, daylight: 'day' });
-    const { pixels } = openPainter(plan, size).paint(5, 0);
-    const picture = { type: 'uint8' as const, dims: [1, size.height, size.width, 3], data: pixels };
-    const { scores } = await session.run({ images: picture });
-    const instances = scores!.dims[0]!;
-    if (!best || Math.abs(instances - WANTED) < Math.abs(best.instances - WANTED)) best = { picture, instances };
+    const twice = { height: 2 * size.height, width: 2 * size.width };
+    const { pixels } = openPainter(plan, twice).paint(5, 0);
+    for (const row of [0, size.height / 2, size.height]) {
+      for (const column of [0, size.width / 2, size.width]) {
+        const data = new Uint8Array(size.height * size.width * 3);
+        for (let y = 0; y < size.height; y++) {
+          const from = ((row + y) * twice.width + column) * 3;
+          data.set(pixels.subarray(from, from + size.width * 3), y * size.width * 3);
+        }
+        const picture: Picture = { type: 'uint8', dims: [1, size.height, size.width, 3], data };
+        const instances = (await session.run({ images: picture })).scores!.dims[0]!;
+        if (!best || Math.abs(instances - WANTED) < Math.abs(best.instances - WANTED)) best = { picture, instances };
+      }
+    }
   }
-  return best!; // Six streets were tried.
+  return best!; // 27 windows were tried.
 }

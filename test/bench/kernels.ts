@@ -151,7 +151,12 @@ function cases(options: Options): Case[] {
         ...(name === 'framework1' ? [[`${BASELINE}-ops`, plain] as const] : []),
         [
           'spectral',
-          (direct) => inForms(options, direct, `${preset} spectral`, { separated: 'spectral', regions: 'gemm' }),
+          // A refined mask branch (the mobile bodies') has no form as products throughout.
+          (direct) =>
+            inForms(options, direct, `${preset} spectral`, {
+              separated: 'spectral',
+              regions: body ? 'gathered' : 'gemm',
+            }),
         ],
         ['int8', (direct) => inInt8(options, direct, preset, one, false)],
         ['mixed', (direct) => inInt8(options, direct, preset, one, true)],

@@ -121,7 +121,7 @@ export async function tuned(
     batches: [batch],
     budgetS: tuneS,
     mostWorkers: key.processor.cores,
-    probe: (request, mostMs) => probe(request, AbortSignal.timeout(mostMs)),
+    probe: (request, mostMs) => probe(request, AbortSignal.timeout(Math.ceil(mostMs))),
     now: () => performance.now(),
     today: new Date().toISOString(),
     note: say,
