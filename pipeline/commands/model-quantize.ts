@@ -11,9 +11,10 @@ import type { OnnxModel, OnnxValue } from '../../models/onnx/model.js';
 import { type Agreement, agreementOf } from '../../models/quantize/agreement.js';
 import { checkInt8, type Int8Check } from '../../models/quantize/check.js';
 import { type QuantizeReport, quantizeModel } from '../../models/quantize/quantize.js';
+import { FULL_PAIR } from '../../models/quantize/saturation.js';
 import { WEIGHT_RANGES, type WeightRange } from '../../models/quantize/weight-scale.js';
+import { exactPair } from '../../models/runtime/byte-sums.js';
 import { openGraph } from '../../models/runtime/graph-session.js';
-import type { Frame } from '../../operators/types.js';
 import { frameFromImage } from '../inference/frame-from-image.js';
 
 interface QuantizeFlags {
@@ -54,6 +55,11 @@ export function quantizeCommand(): Command {
     .option('--check', 'list the operators that really run, and fail when a convolution did not become int8')
     .option('--json', 'print one JSON object')
     .action(async (file: string, flags: QuantizeFlags) => {
+      const range = flags.fullRange ? 'full' : flags.weights;
+      if (range === 'full' && (await exactPair()) < FULL_PAIR)
+        process.stderr.write(
+          'this processor cuts the sums of full-range weights: errors and agreement below are those of cut sums, and layers may stay float for them; quantize where the file will run\n',
+        );
       const model = readModel(file);
       const adapter = adapterOf(file, model);
       const pictures = await picturesIn(flags.calibrate, flags.images);
@@ -67,7 +73,7 @@ export function quantizeCommand(): Command {
           model,
           feeds,
           threads: flags.threads,
-          range: flags.fullRange ? 'full' : flags.weights,
+          range,
           mostError: flags.mostError,
           ...(flags.keepFloat && { keepFloat: flags.keepFloat }),
           ...(flags.mixed && { mixed: true }),
@@ -128,7 +134,6 @@ async function compare(
   threads: number,
   step: () => void,
 ): Promise<Agreement> {
-  const frames: Frame[] = [];
   const found: FrameInstances[][] = [];
   for (const model of [float, int8]) {
     const session = await openGraph(model, { threads });
@@ -136,7 +141,6 @@ async function compare(
       const instances: FrameInstances[] = [];
       for (const picture of pictures) {
         const frame = await frameFromImage(picture, adapter.input);
-        frames.push(frame);
         instances.push(...adapter.decode(await session.run(adapter.makeFeeds([frame])), [frame]));
         if (model === int8) step();
       }

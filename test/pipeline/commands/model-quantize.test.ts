@@ -88,12 +88,12 @@ it('writes a twin that opens like the float file, and reports every layer, agree
 
 it('prints a line for each convolution, and keeps in float what it is told to', async () => {
   const args = [at('tiny.onnx'), '--calibrate', at('pictures'), '--images', '1', '--out', at('mixed.onnx')];
-  const text = await run(...args, '--mixed', '--keep-float', 'head/*', 'mask-head/*', '--full-range');
+  const text = await run(...args, '--mixed', '--keep-float', 'head/*', 'mask-head/*', '--weights', 'paired');
   expect(
     text.split('\n').filter((line) => /^(separated|head|mask-head)\/\S+ +float: asked for/.test(line)),
   ).toHaveLength(8);
-  expect(text).toMatch(/18 of 28 convolutions in int8, weights full \(largest pair \d+\), 1 pictures/);
-  expect(JSON.parse(readModel(at('mixed.onnx')).metadata[INT8_KEY]!)).toMatchObject({ weights: 'full', pictures: 1 });
+  expect(text).toMatch(/18 of 28 convolutions in int8, weights paired \(largest pair \d+\), 1 pictures/);
+  expect(JSON.parse(readModel(at('mixed.onnx')).metadata[INT8_KEY]!)).toMatchObject({ weights: 'paired', pictures: 1 });
 });
 
 it('refuses a folder without pictures, a picture that is none, and a model that is int8 already', async () => {
