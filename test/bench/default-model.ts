@@ -37,6 +37,7 @@ export const bench: Bench = {
     const sessions: ModelSession[] = [];
     try {
       const rows: BenchRow[] = [];
+      let busy: Awaited<ReturnType<typeof busyPicture>> | undefined;
       const forms = await filesOfForms(file, folder);
       for (const threads of [1, 2]) {
         const open = async (path: string): Promise<ModelSession> => {
@@ -57,8 +58,8 @@ export const bench: Bench = {
         }
         for (const [form, path] of forms) {
           const session = await open(path);
-          const { picture, instances } = await busyPicture(session);
-          if (threads === 1) say(`default ${form}: ${instances} instances`);
+          busy ??= await busyPicture(session);
+          const { picture } = busy;
           variants.push({ case: name, variant: `default ${form}`, run: () => session.run({ images: picture }) });
         }
         if (values.baseline && threads === 2) {
@@ -77,7 +78,10 @@ export const bench: Bench = {
         rows.push(...(await interleave(variants, { rounds, warmUp: 2 })));
         for (const session of sessions.splice(0)) await session.release();
       }
-      return rows;
+      return rows.map((row) => ({
+        ...row,
+        more: { instances: row.variant.startsWith('default') ? busy!.instances : 0 },
+      }));
     } finally {
       for (const session of sessions) await session.release();
       await rm(folder, { recursive: true });
