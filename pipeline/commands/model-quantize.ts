@@ -50,7 +50,7 @@ export function quantizeCommand(): Command {
         .default('half'),
     )
     .option('--full-range', 'the same as --weights full: only for processors with VNNI, AMX or Arm')
-    .option('--most-error <share>', 'relative error of a layer from which on it stays in float', share, 0.1)
+    .option('--most-error <share>', 'relative error of a layer from which on it stays in float', share, 0.05)
     .option('--threads <n>', 'threads to calibrate with', wholeNumber, 2)
     .option('--check', 'list the operators that really run, and fail when a convolution did not become int8')
     .option('--json', 'print one JSON object')
