@@ -34,14 +34,21 @@ export function demoCommand(): Command {
     .option('--print', 'write every message as one JSON line to stdout')
     .action(async (options: Options) => {
       const file = modelFile(options.model, options.data);
-      const scene = options.scene ?? (options.street ? undefined : demoScene()) ?? (await drawnStreet(options.data));
+      const given = options.scene ?? (options.street ? undefined : demoScene());
+      const scene = given ?? (await drawnStreet(options.data));
       const server = await startRtspServer({ mounts: { street: { file: scene } }, log: createLog('warn') });
       try {
         const config = checkConfig({
           data: options.data,
           log: 'warn',
           mqtt: { embedded: { port: options.port === undefined ? await freeBrokerPort() : Number(options.port) } },
-          cameras: { demo: { source: server.url('street') } },
+          cameras: {
+            demo: {
+              source: server.url('street'),
+              // Half a hundred figures in sixteen seconds: a small machine could not draw a clip of each of them.
+              ...(given === undefined && { record: { labels: ['bicycle', 'truck'], preRoll: '2s', postRoll: '2s' } }),
+            },
+          },
         });
         const { summary } = await runWith(
           { ...config, model: { ...config.model, file } },

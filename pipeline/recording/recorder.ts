@@ -162,6 +162,7 @@ class ClipRecorder implements Recorder {
     clearTimeout(hurry);
     clearTimeout(giveUp);
     if (this.#counts.waiting === 0) return;
+    this.#log.warn(`${this.#counts.waiting} clips are given up: the program ends before they are made`);
     this.#closed = true; // the queue now only says what it does not make
     await this.#maker.close();
     await this.#work;
@@ -275,7 +276,7 @@ class ClipRecorder implements Recorder {
     const { camera } = event;
     const clip = clipId(event.start, event.event);
     if (DISK_TROUBLE.test(reason)) this.#diskTrouble(`clips cannot be written: ${reason}`);
-    else this.#log.warn({ camera, clip }, `no clip of this event: ${reason}`);
+    else this.#log[this.#closed ? 'debug' : 'warn']({ camera, clip }, `no clip of this event: ${reason}`);
     const timeOf = (pts: number): number => event.start + (pts - event.startPts) * 1000;
     const times = { start: timeOf(fromPts), end: timeOf(toPts), duration: toPts - fromPts };
     this.messages.next({ camera, clip, event: event.event, state: 'failed', ...times, files: {}, reason });
