@@ -1,7 +1,8 @@
 import type { FigureAt } from './figures.js';
 import type { Light } from './light.js';
 import { type Mesh, MeshBuilder } from './mesh.js';
-import { addPerson, type PersonLook, randomLook } from './person.js';
+import { addPerson } from './person.js';
+import { type PersonLook, randomLook } from './person-look.js';
 import type { Actor } from './plan.js';
 import { type ArmHabit, type Pose, seatedPose, strideOf, walkingPose } from './pose.js';
 import { between, partSeed, pick, seededRandom } from './random.js';
