@@ -85,7 +85,7 @@ class Phase:
             rate = warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * i / total)))
             for group, lr in zip(self.optimizer.param_groups, self.rates):
                 group["lr"] = lr * rate
-            losses = loss_of(np.random.default_rng([s["seed"], i]))
+            losses = loss_of(np.random.default_rng([s["seed"], i, 1]))
             self.optimizer.zero_grad(set_to_none=True)
             sum(losses.values()).backward()
             norm = torch.nn.utils.clip_grad_norm_([p for g in self.optimizer.param_groups for p in g["params"]], s["clip"])
@@ -161,6 +161,22 @@ def train_top(settings, network, pictures, work, evaluate):
     return phase.average.into(network)
 
 
+class Batches(torch.utils.data.Dataset):
+    """Samples of iteration i, which depend on nothing else; a worker makes them while the network learns."""
+
+    def __init__(self, settings, pictures, chance, height, width):
+        self.settings, self.pictures, self.chance, self.size = settings, pictures, chance, (height, width)
+
+    def __len__(self):
+        return self.settings["iterations"]
+
+    def __getitem__(self, i):
+        rng = np.random.default_rng([self.settings["seed"], i])
+        chosen = rng.choice(len(self.pictures), self.settings["batch"], p=self.chance)
+        return [whole(self.pictures[k], *self.size) if rng.random() < self.settings["plain"] else
+                augmented(self.pictures[k], self.pictures, *self.size, rng) for k in chosen]
+
+
 def train_whole(settings, network, teacher, pictures, work, evaluate):
     """Phase 2: everything, gently: masks reach into the body, the first stage is held to the frozen one, drawings teach it too."""
     s = settings["whole"]
@@ -172,11 +188,11 @@ def train_whole(settings, network, teacher, pictures, work, evaluate):
     phase = Phase("whole", s, network, [{"params": body, "lr": s["bodyRate"], "weight_decay": 0.0},
                                         {"params": network.top_parameters(), "lr": s["rate"]}], work)
     person = network.card["classes"].index("person")
+    batches = Batches(s, pictures, chance, network.height, network.width)
+    batches = iter(torch.utils.data.DataLoader(batches, None, sampler=range(phase.done, len(batches)), num_workers=1))
 
     def loss_of(rng):
-        chosen = rng.choice(len(pictures), s["batch"], p=chance)
-        samples = [whole(pictures[k], network.height, network.width) if rng.random() < s["plain"] else
-                   augmented(pictures[k], pictures, network.height, network.width, rng) for k in chosen]
+        samples = next(batches)
         images = torch.from_numpy(np.stack([x.image for x in samples])).permute(0, 3, 1, 2)
         maps = network.maps(images)
         logits, bins = network.predictions(maps)
@@ -203,8 +219,10 @@ def train_whole(settings, network, teacher, pictures, work, evaluate):
 
 
 def export(network, start, settings, file, found):
-    """Writes the trained tensors with their card; refuses if a tensor is still the starting point's."""
-    same = [n for n, v in network.tensors().items() if n not in network.fixed and torch.equal(v, start[n])]
+    """Writes the trained tensors with their card; refuses if a tensor is still the starting point's or the original body's."""
+    original = {f"body.{n}": torch.from_numpy(v.copy()) for n, v in network.graph.constants.items()}
+    same = [n for n, v in network.tensors().items() if n not in network.fixed and
+            any(n in of and of[n].shape == v.shape and torch.equal(v, of[n]) for of in (start, original))]
     if same:
         raise SystemExit(f"{len(same)} tensors equal the starting point's, such as {same[0]}: the whole phase has not reached them")
     net = {**network.net, "detections": {**network.net["detections"], **settings.get("detections", {})}}
@@ -242,7 +260,8 @@ def main():
             log.write(json.dumps(history[-1]) + "\n")
         say(f"{name}: {line(found)}")
 
-    network = train_top(settings, network, pictures, work, evaluate)
+    if "top" in settings:
+        network = train_top(settings, network, pictures, work, evaluate)
     if arguments.until == "top":
         return
     before = network.tensors()
