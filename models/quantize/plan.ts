@@ -101,7 +101,8 @@ const LAYERS = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul', 'FusedMatMul'
 /** Where scores are ranked, or numbers become distances. */
 const COMPARES = new Set(['TopK', 'NonMaxSuppression', 'Softmax', 'Exp']);
 
-function isCompared(node: OnnxNode, links: GraphLinks): boolean {
+/** True when a layer's result is ranked, or becomes coordinates, before any further layer. */
+export function isCompared(node: OnnxNode, links: GraphLinks): boolean {
   const seen = new Set<OnnxNode>();
   const next = node.outputs.flatMap((name) => links.readersOf(name));
   for (let reader = next.pop(); reader; reader = next.pop()) {

@@ -1,7 +1,7 @@
 import { totalmem } from 'node:os';
 import { agreement } from './agree.js';
 import type { Budget } from './budget.js';
-import { type Candidate, type FormNames, PRECISION } from './candidate.js';
+import { type Candidate, type FormNames, nameForms, PRECISION } from './candidate.js';
 import { type ChoiceRule, choose, type Verdict } from './choose.js';
 import type { ProbeAnswer } from './probe-messages.js';
 import { race } from './race.js';
@@ -31,13 +31,24 @@ export interface BatchOptions {
 export interface BatchTuning {
   readonly verdicts: readonly Verdict<Candidate>[];
   readonly winner: Verdict<Candidate>;
-  /** Of the reference's time to the winner's, through both races. */
+  /** Of the reference's time to the winner's, in the rounds of the race that decided. */
   readonly ratio: number;
-  /** Of the reference of the last race. */
+  /** The fewer of the looks that the reference had in each race. */
   readonly looks: number;
 }
 
-/** Both races for one batch. */
+/** Candidates of both races for one batch, at most. */
+export function candidatesOf(forms: number, layouts: number): number {
+  const first = forms > 1 || layouts === 1 ? forms : 0;
+  // The second has the direct form beside the layouts of the one that won.
+  const second = layouts > 1 ? layouts + (forms > 1 ? 1 : 0) : 0;
+  return first + second;
+}
+
+/**
+ * Both races for one batch: forms, then layouts of the form that won. The reference of both is the direct form in the default
+ * layout: a form that won the first by luck must win the second as well, or direct stays.
+ */
 export async function tuneBatch({ look, clock, layouts, forms, batch }: BatchOptions): Promise<BatchTuning> {
   let truth: ProbeAnswer | undefined;
   const run = async (candidates: readonly Candidate[]): Promise<Verdict<Candidate>[]> => {
@@ -69,16 +80,16 @@ export async function tuneBatch({ look, clock, layouts, forms, batch }: BatchOpt
   if (best && (others.length === 0 || best.n === 0))
     return { verdicts: first, winner: best, ratio: best.ratio, looks: first[0]!.n };
   const form = best?.candidate ?? reference;
-  const second = await run([form, ...others.map((other) => ({ ...form, ...other }))]);
-  const winner = second.find(({ chosen }) => chosen)!;
-  // Time that ended in the middle leaves the first race's winner, which was measured.
-  const last = winner.n > 0 || !best ? winner : best;
-  return {
-    verdicts: [...first, ...second],
-    winner: last,
-    ratio: (best?.ratio ?? 1) * (last === winner ? last.ratio : 1),
-    looks: Math.min(first[0]?.n ?? LEAST_LOOKS, second[0]!.n),
-  };
+  // Direct in the default layout stays the reference, so what is chosen in the end has beaten it inside the same rounds.
+  const inForm = nameForms(form.forms) === nameForms(reference.forms) ? [] : [form];
+  if (best && inForm.length === 0) clock.did(1); // Was planned.
+  const second = await run([reference, ...inForm, ...others.map((other) => ({ ...form, ...other }))]);
+  const verdicts = [...first, ...second];
+  const looks = Math.min(first[0]?.n ?? LEAST_LOOKS, second[0]!.n);
+  // Time that ended in the middle leaves the first race's winner, which was measured against direct too.
+  const ended = best !== undefined && second[0]!.n < LEAST_LOOKS;
+  const winner = ended ? best : second.find(({ chosen }) => chosen)!;
+  return { verdicts, winner, ratio: winner.ratio, looks };
 }
 
 /**

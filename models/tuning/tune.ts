@@ -9,7 +9,7 @@ import type { Verdict } from './choose.js';
 import { buildFormFile, type FormFile } from './form-files.js';
 import type { ProbeAnswer, ProbeRequest } from './probe-messages.js';
 import type { TuningChoice, TuningEntry, TuningKey, TuningRow } from './record.js';
-import { LEAST_LOOKS, type Look, tuneBatch } from './tune-batch.js';
+import { candidatesOf, LEAST_LOOKS, type Look, tuneBatch } from './tune-batch.js';
 
 export interface TuneOptions {
   readonly model: string;
@@ -48,8 +48,8 @@ const ONE_WORKER = { workers: 1, threads: 1 };
 
 /**
  * Measures the ways to run a model and picks one for each batch, in two races: first the forms in the default layout (as many
- * workers as cores), then the layouts of the form that won. The direct form in the default layout is the reference, and stays
- * the choice unless something beats it by more than noise.
+ * workers as cores), then the layouts of the form that won. The direct form in the default layout is the reference of both, and
+ * stays the choice unless something beats it by more than noise inside the rounds of the last.
  *
  * @throws Error when the model cannot run as it is, or the time does not suffice for a single look
  */
@@ -80,7 +80,7 @@ export async function tune(options: TuneOptions): Promise<Tuning> {
 
     const layouts = info.provider === 'cpu' ? layoutsFor(key.processor.cores, options.mostWorkers) : [ONE_WORKER];
     const batches = info.fixedBatch === undefined ? inOrder(options.batches) : [info.fixedBatch];
-    clock.plan(batches.length * (options.forms.length + layouts.length));
+    clock.plan(batches.length * candidatesOf(options.forms.length, layouts.length));
     const table: TuningRow[] = [];
     const choices: TuningChoice[] = [];
     const measured: number[] = [];

@@ -9,15 +9,12 @@ import { assemble } from '../../models/nets/assemble.js';
 import { readModel } from '../../models/onnx/decode.js';
 import { writeModel } from '../../models/onnx/encode.js';
 import { type ModelSession, openSession } from '../../models/runtime/session.js';
-import { planStreet } from '../../pipeline/street/plan.js';
-import { openPainter } from '../../pipeline/street/street-picture.js';
 import { type Bench, type BenchRow, interleave, type Variant } from './harness.js';
+import { busyPicture } from './pictures/busy-street.js';
 
 const BASELINE = 'mask-rcnn-r50-c4';
 const YOLOX = fileURLToPath(new URL('../../../../shared/weights/yolox-nano.onnx', import.meta.url));
 const DEFAULT = fileURLToPath(new URL('../../../models/weights/default.onnx', import.meta.url));
-/** Instances of the picture that is timed. */
-const WANTED = 20;
 
 /**
  * The shipped model, masks and all, on a picture with about twenty instances, in each exact form: against the boxes of YOLOX-nano
@@ -89,12 +86,6 @@ export const bench: Bench = {
   },
 };
 
-interface Picture {
-  readonly type: 'uint8';
-  readonly dims: readonly number[];
-  readonly data: Uint8Array;
-}
-
 /** The model in every exact form that its graph can take. */
 async function filesOfForms(file: string, folder: string): Promise<[string, string][]> {
   const model = readModel(file);
@@ -108,29 +99,4 @@ async function filesOfForms(file: string, folder: string): Promise<[string, stri
     }
   }
   return files;
-}
-
-/** Of windows of some drawn streets the one in which the model finds closest to twenty instances. */
-async function busyPicture(session: ModelSession): Promise<{ picture: Picture; instances: number }> {
-  const [, height, width] = session.inputs[0]!.shape.map(Number);
-  const size = { height: height!, width: width! };
-  let best: { picture: Picture; instances: number } | undefined;
-  for (let seed = 1; seed <= 3; seed++) {
-    const plan = planStreet({ seed, periodS: 20, daylight: 'day' });
-    const twice = { height: 2 * size.height, width: 2 * size.width };
-    const { pixels } = openPainter(plan, twice).paint(5, 0);
-    for (const row of [0, size.height / 2, size.height]) {
-      for (const column of [0, size.width / 2, size.width]) {
-        const data = new Uint8Array(size.height * size.width * 3);
-        for (let y = 0; y < size.height; y++) {
-          const from = ((row + y) * twice.width + column) * 3;
-          data.set(pixels.subarray(from, from + size.width * 3), y * size.width * 3);
-        }
-        const picture: Picture = { type: 'uint8', dims: [1, size.height, size.width, 3], data };
-        const instances = (await session.run({ images: picture })).scores!.dims[0]!;
-        if (!best || Math.abs(instances - WANTED) < Math.abs(best.instances - WANTED)) best = { picture, instances };
-      }
-    }
-  }
-  return best!; // 27 windows were tried.
 }

@@ -14,7 +14,9 @@ export interface BenchRow {
   readonly against: string;
   /** Median of `against` ÷ median of this row, same run: above 1 is faster. */
   readonly ratio: number;
-  /** Further figures of the row, such as GFLOP/s or peak memory. */
+  /** Largest memory of a fresh process that does nothing else, MB; Node.js itself (some 60 MB) included. */
+  readonly peakMB?: number;
+  /** Further figures of the row, such as GFLOP/s. */
   readonly more?: Readonly<Record<string, number | string>>;
 }
 

@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs';
+import { InputError } from '../../config/errors.js';
 import { type Bench, type BenchRow, machine } from './harness.js';
 
 /** `npm run bench -- NAME [--json] [arguments of the benchmark]` */
@@ -15,12 +16,19 @@ if (!name || !known.includes(name)) {
 } else {
   const { bench } = (await import(`./${name}.js`)) as { bench: Bench };
   console.error(bench.about);
-  const rows = await bench.run(rest, (line) => console.error(line));
-  console.log(json ? JSON.stringify({ name, machine: machine(), rows }) : table(rows));
+  try {
+    const rows = await bench.run(rest, (line) => console.error(line));
+    console.log(json ? JSON.stringify({ name, machine: machine(), rows }) : table(rows));
+  } catch (cause) {
+    if (!(cause instanceof InputError)) throw cause;
+    console.error(cause.message);
+    process.exitCode = 2;
+  }
 }
 
 function table(rows: readonly BenchRow[]): string {
   const { cpu, features, cores, node, onnxruntime } = machine();
+  const memory = rows.some(({ peakMB }) => peakMB !== undefined);
   const lines = rows.map((row) => [
     row.case,
     row.variant,
@@ -29,11 +37,13 @@ function table(rows: readonly BenchRow[]): string {
     row.medianMs.toFixed(2),
     row.minMs.toFixed(2),
     `${row.ratio.toFixed(2)}x ${row.against}`,
+    ...(memory ? [row.peakMB === undefined ? '-' : String(Math.round(row.peakMB))] : []),
     Object.entries(row.more ?? {})
       .map(([key, value]) => `${key}=${typeof value === 'number' ? Number(value.toPrecision(4)) : value}`)
       .join(' '),
   ]);
-  const all = [['case', 'variant', 'batch', 'n', 'median ms', 'min ms', 'ratio', ''], ...lines];
+  const titles = ['case', 'variant', 'batch', 'n', 'median ms', 'min ms', 'ratio', ...(memory ? ['peak MB'] : []), ''];
+  const all = [titles, ...lines];
   const widths = all[0]!.map((_, column) => Math.max(...all.map((line) => line[column]!.length)));
   const body = all.map((line) =>
     line

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { InputError } from '../../../config/errors.js';
 import { type Forms, formsIn, withForms } from '../../../models/kernels/forms.js';
 import { assemble } from '../../../models/nets/assemble.js';
 import { directSeparated } from '../../../models/nets/separated-conv.js';
@@ -10,7 +10,9 @@ import { readModel } from '../../../models/onnx/decode.js';
 import { writeModel } from '../../../models/onnx/encode.js';
 import { GraphBuilder } from '../../../models/onnx/graph-builder.js';
 import type { OnnxModel } from '../../../models/onnx/model.js';
+import { toFloat16 } from '../../../models/quantize/float16.js';
 import { quantizeModel } from '../../../models/quantize/quantize.js';
+import { openSession } from '../../../models/runtime/session.js';
 import { int8Twin } from '../../../models/tuning/form-files.js';
 import { formsToTry } from '../../../models/tuning/forms-to-try.js';
 import { tuningKey } from '../../../models/tuning/plan.js';
@@ -18,7 +20,9 @@ import { probe } from '../../../models/tuning/probe.js';
 import type { TuningChoice } from '../../../models/tuning/record.js';
 import { fileDigest } from '../../../models/tuning/store.js';
 import { tune } from '../../../models/tuning/tune.js';
+import { cardIn } from '../../../models/weights/card.js';
 import { seededWeights } from '../../../models/weights/seed.js';
+import { busyPicture } from '../pictures/busy-street.js';
 import { feedsOf, type Shape } from './feeds.js';
 
 /** One way to compute a case. */
@@ -48,17 +52,29 @@ export function separatedAlone(height: number, width: number): OnnxModel {
   return g.finish('separated', { y }, {});
 }
 
-/** Where the bodies of others are: not part of the repository. */
-const bodyFile = (kind: string): string =>
-  fileURLToPath(
-    new URL(`../../../../../shared/weights/${kind === 'picodet-s' ? 'picodet-s-416' : kind}.onnx`, import.meta.url),
-  );
+/** A preset with random weights. */
+export function network(preset: string, size?: { height: number; width: number }): OnnxModel {
+  return assemble({ preset, seed: 1, ...size }).model;
+}
 
-/** @throws InputError when the preset needs a body that is not here */
-export function network(preset: string, size?: { height: number; width: number }, body?: string): OnnxModel {
-  const file = body && bodyFile(body);
-  if (file && !existsSync(file)) throw new InputError(`preset ${preset} needs ${file}, which is not there`);
-  return assemble({ preset, seed: 1, ...size, ...(file && { body: file }) }).model;
+const DEFAULT = fileURLToPath(new URL('../../../../models/weights/default.onnx', import.meta.url));
+
+/** The preset `street` with the weights that ship. */
+export const defaultModel = (): OnnxModel => readModel(DEFAULT);
+
+/** A drawn street in which a model finds some twenty instances, of the model's own size. */
+export async function streetPicture({ folder, threads, say }: BuildOptions, model: string): Promise<Shape> {
+  const { input } = cardIn(model, readModel(model).metadata)!; // Our own file.
+  const file = join(folder, 'street.rgb');
+  if (!existsSync(file)) {
+    const session = await openSession({ file: model, provider: 'cpu', threads, note: say });
+    try {
+      await writeFile(file, (await busyPicture(session)).picture.data);
+    } finally {
+      await session.release();
+    }
+  }
+  return { kind: 'stored', batch: 1, height: input.height, width: input.width, file };
 }
 
 /** Writes a variant's file, unless the folder has it from an earlier run. */
@@ -103,6 +119,12 @@ export async function inInt8(
   return { name: mixed ? 'mixed' : 'int8', file, note: mixed ? `int8, ${noteOf(file)}` : 'int8' };
 }
 
+/** Weights and maps of the large layers in float16. */
+export async function inFloat16({ folder }: BuildOptions, direct: string, name: string): Promise<KernelVariant> {
+  const file = await made(folder, `${name}-float16`, () => toFloat16(readModel(direct)).model);
+  return { name: 'float16', file, note: 'float16' };
+}
+
 /** What the tuner chooses for a file and batch, out of everything it knows; its int8 twin takes part when there is one. */
 export async function tuned(
   { folder, tuneS, say }: BuildOptions,
@@ -145,8 +167,13 @@ function describe({ forms, workers, threads, medianMs }: TuningChoice): string {
 }
 
 /** Multiply-adds by stage for `batch` frames: those of the file, and those of the direct form where int8 operators hide them. */
-export function workOf(variant: KernelVariant, direct: string, batch: number): ReadonlyMap<string, number> {
-  const sizes = { N: batch, M: 100 * batch, K: 100 * batch };
+export function workOf(
+  variant: KernelVariant,
+  direct: string,
+  batch: number,
+  instances: number,
+): ReadonlyMap<string, number> {
+  const sizes = { N: batch, M: instances, K: 100 * batch };
   const count = (file: string): [string, number][] =>
     countModel(readModel(file), sizes).stages.map(({ stage, multiplyAdds }) => [stage, multiplyAdds]);
   const own = count(variant.file).filter(([, multiplyAdds]) => multiplyAdds > 0);

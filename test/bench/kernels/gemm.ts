@@ -4,14 +4,16 @@ import { matMul } from '../../../models/onnx/ops/linear.js';
 import { seededWeights } from '../../../models/weights/seed.js';
 import type { Shape } from './feeds.js';
 
-const [ROWS, INNER, COLUMNS] = [1024, 1024, 4096];
+type Sizes = readonly [rows: number, inner: number, columns: number];
+
+const SIZES: Sizes = [1024, 1024, 4096];
 
 /** The machine's own measure: a large matrix product with packed weights. */
-export const GEMM_SHAPE: Shape = { kind: 'map', dims: [ROWS, INNER] };
-export const GEMM_FLOP = 2 * ROWS * INNER * COLUMNS;
+export const GEMM_SHAPE: Shape = { kind: 'map', batch: 1, dims: [SIZES[0], SIZES[1]] };
+export const GEMM_FLOP = 2 * SIZES[0] * SIZES[1] * SIZES[2];
 
-export function gemm(): OnnxModel {
+export function gemm([rows, inner, columns]: Sizes = SIZES): OnnxModel {
   const g = new GraphBuilder(seededWeights(1));
-  const x = g.input('x', 'float32', [ROWS, INNER]);
-  return g.finish('gemm', { y: matMul(g, x, g.weight('w', [INNER, COLUMNS], { kind: 'he' })) }, {});
+  const x = g.input('x', 'float32', [rows, inner]);
+  return g.finish('gemm', { y: matMul(g, x, g.weight('w', [inner, columns], { kind: 'he' })) }, {});
 }

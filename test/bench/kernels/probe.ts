@@ -1,6 +1,6 @@
 /**
- * Program of a process of its own: loads one file, runs it under ONNX Runtime's profiler, prints one {@link Probed} as JSON. Its
- * largest memory is the file's; a benchmark that holds several sessions cannot tell them apart.
+ * Program of a process of its own: loads one file, runs it twice, under ONNX Runtime's profiler where asked, prints one
+ * {@link Probed} as JSON. Its largest memory is the file's; a benchmark that holds several sessions cannot tell them apart.
  */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,31 +9,37 @@ import { InferenceSession } from 'onnxruntime-node';
 import { ortOptions, toOrt } from '../../../models/runtime/session.js';
 import { feedsOf, type Shape } from './feeds.js';
 
+export interface ProbeOptions {
+  readonly file: string;
+  readonly shape: Shape;
+  readonly threads: number;
+  readonly profile: boolean;
+}
+
 export interface Probed {
   /** Of the whole process, Node.js and this program (some 60 MB) included. */
   readonly peakMB: number;
-  /** Milliseconds of a run that were spent in each stage's nodes. */
+  /** Milliseconds of a run that were spent in each stage's nodes; empty without a profile. */
   readonly stageMs: Readonly<Record<string, number>>;
 }
 
-const [file = '', shape = '', threads = '1'] = process.argv.slice(2);
+const { file, shape, threads, profile } = JSON.parse(process.argv[2]!) as ProbeOptions; // The benchmark is the only sender.
 const folder = await mkdtemp(join(tmpdir(), 'maskcast-probe-'));
 try {
   const session = await InferenceSession.create(file, {
-    ...ortOptions({ threads: Number(threads) }, 'cpu'),
-    enableProfiling: true,
-    profileFilePrefix: join(folder, 'profile'),
+    ...ortOptions({ threads }, 'cpu'),
+    ...(profile && { enableProfiling: true, profileFilePrefix: join(folder, 'profile') }),
   });
-  const given = feedsOf(JSON.parse(shape) as Shape); // The benchmark is the only sender.
-  const feeds = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, toOrt(value)]));
+  const feeds = Object.fromEntries(Object.entries(feedsOf(shape)).map(([name, value]) => [name, toOrt(value)]));
   await session.run(feeds);
   await session.run(feeds);
-  session.endProfiling();
+  // maxRSS is in kB. Before the profile is read, which takes memory of its own.
+  const peakMB = process.resourceUsage().maxRSS / 1000;
+  if (profile) session.endProfiling();
   await session.release();
   const [name] = await readdir(folder);
-  const events = JSON.parse(await readFile(join(folder, name!), 'utf8')) as ProfileEvent[]; // ONNX Runtime's own format.
-  // maxRSS is in kB.
-  const answer: Probed = { peakMB: process.resourceUsage().maxRSS / 1000, stageMs: stages(events) };
+  const text = name ? await readFile(join(folder, name), 'utf8') : '[]';
+  const answer: Probed = { peakMB, stageMs: stages(JSON.parse(text) as ProfileEvent[]) }; // ONNX Runtime's own format.
   console.log(JSON.stringify(answer));
 } finally {
   await rm(folder, { recursive: true, force: true });

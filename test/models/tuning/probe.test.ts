@@ -1,11 +1,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { probe } from '../../../models/tuning/probe.js';
 import type { ProbeRequest } from '../../../models/tuning/probe-messages.js';
 import { greyMeter } from '../adapters/tiny-model.js';
 import { writeTiny } from './tuned-files.js';
+
+// Each look is a process that loads ONNX Runtime; on a machine busy with training that takes minutes.
+vi.setConfig({ testTimeout: 300_000 });
 
 const folder = mkdtempSync(join(tmpdir(), 'maskcast-probe-'));
 afterAll(() => rmSync(folder, { recursive: true }));

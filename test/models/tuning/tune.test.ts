@@ -84,6 +84,37 @@ describe('tune', () => {
     expect(tuning.entry.choices[0]!.ratio).toBe(4);
   });
 
+  it('a form that won the first race by luck must beat direct again in the last, or direct stays', async () => {
+    // Fast in its five looks of the first race, slow ever after; the other layout does not help either.
+    let looks = 0;
+    const lab = laboratory(({ form }) => (form === 'direct' ? 100 : ++looks > 5 ? 150 : 50));
+    const tuning = await tuneOn(lab, { batches: [1] });
+    expect(told(tuning)).toEqual([[1, 'direct', 2, 1]]);
+    expect(tuning.entry.choices[0]!.ratio).toBe(1);
+  });
+
+  it('what is chosen was faster than direct in the default layout inside the rounds of the last race', async () => {
+    const lab = laboratory(({ form, workers }) => (form === 'direct' ? 100 : 80) / (workers === 1 ? 2 : 1));
+    const { entry } = await tuneOn(lab, { batches: [1] });
+    const last = entry.table.slice(TWO_FORMS.length);
+    expect(last.map(({ forms, workers, chosen }) => [Object.values(forms).join(), workers, chosen])).toEqual([
+      ['', 2, false],
+      ['spectral', 2, false],
+      ['spectral', 1, true],
+    ]);
+    expect(entry.choices[0]!.ratio).toBe(2.5);
+  });
+
+  it('time that ends in the last race leaves the form that beat direct in the first', async () => {
+    // A look takes a second; from the last race on three of them. The first race has time for three rounds, the last for one.
+    const lab = laboratory(({ form }) => (form === 'direct' ? 100 : 50));
+    const now = (): number => lab.now() + 2 * Math.max(0, lab.now() - 7000);
+    const tuning = await tuneOn({ ...lab, now }, { budgetS: 16, batches: [1] });
+    expect(tuning.entry.table.map(({ n }) => n)).toEqual([3, 3, 1, 1, 1]);
+    expect(told(tuning)).toEqual([[1, 'spectral', 2, 1]]);
+    expect(tuning.entry.asked).toEqual([]);
+  });
+
   it('asks the layouts of a model without other forms only, and its own batch', async () => {
     const lab = laboratory(({ workers }) => (workers === 1 ? 50 : 100), { fixedBatch: 1 });
     const tuning = await tuneOn(lab, { forms: [{}] });
