@@ -10,6 +10,8 @@ import { writeModel } from '../../models/onnx/encode.js';
 import type { OnnxModel, OnnxValue } from '../../models/onnx/model.js';
 import { type Agreement, agreementOf } from '../../models/quantize/agreement.js';
 import { checkInt8, type Int8Check } from '../../models/quantize/check.js';
+import { toFloat16 } from '../../models/quantize/float16.js';
+import { tooLargeForFloat16 } from '../../models/quantize/float16-range.js';
 import { type QuantizeReport, quantizeModel } from '../../models/quantize/quantize.js';
 import { FULL_PAIR } from '../../models/quantize/saturation.js';
 import { WEIGHT_RANGES, type WeightRange } from '../../models/quantize/weight-scale.js';
@@ -28,13 +30,14 @@ interface QuantizeFlags {
   readonly mostError: number;
   readonly threads: number;
   readonly check?: boolean;
+  readonly float16?: boolean;
   readonly json?: boolean;
 }
 
 /** Score from which on the two models' instances are compared. */
 const AGREE_SCORE = 0.3;
 
-/** `maskcast model quantize <in.onnx> --calibrate FOLDER --out FILE`: an int8 twin of a float model. */
+/** `maskcast model quantize <in.onnx> --calibrate FOLDER --out FILE`: an int8 twin of a float model; with `--float16` a float16 twin. */
 export function quantizeCommand(): Command {
   return new Command('quantize')
     .description('write an int8 twin of a model, calibrated on pictures')
@@ -53,8 +56,17 @@ export function quantizeCommand(): Command {
     .option('--most-error <share>', 'relative error of a layer from which on it stays in float', share, 0.05)
     .option('--threads <n>', 'threads to calibrate with', wholeNumber, 2)
     .option('--check', 'list the operators that really run, and fail when a convolution did not become int8')
+    .addOption(
+      new Option('--float16', 'write a float16 twin for GPUs instead').conflicts([
+        'mixed',
+        'keepFloat',
+        'fullRange',
+        'check',
+      ]),
+    )
     .option('--json', 'print one JSON object')
     .action(async (file: string, flags: QuantizeFlags) => {
+      if (flags.float16) return await writeFloat16(file, flags);
       const range = flags.fullRange ? 'full' : flags.weights;
       if (range === 'full' && (await exactPair()) < FULL_PAIR)
         process.stderr.write(
@@ -104,6 +116,42 @@ export function quantizeCommand(): Command {
       }
     });
 }
+
+/** Pictures say which numbers float16 would not hold, and whether the twin finds what the float32 model finds. */
+async function writeFloat16(file: string, { calibrate, images, out, threads, json }: QuantizeFlags): Promise<void> {
+  const model = readModel(file);
+  const adapter = adapterOf(file, model);
+  const pictures = await picturesIn(calibrate, images);
+  const feeds = async function* (): AsyncGenerator<Tensors> {
+    for (const picture of pictures) yield adapter.makeFeeds([await frameFromImage(picture, adapter.input)]);
+  };
+  const bar = progressBar();
+  try {
+    bar?.start(pictures.length, 0, { part: 'range' });
+    const tooLarge = await tooLargeForFloat16(model, { feeds, threads, step: () => bar?.increment() });
+    const made = toFloat16(model, (value) => tooLarge.has(value));
+    bar?.update(0, { part: 'agreement' });
+    const agreement = await compare(model, made.model, pictures, adapter, threads, () => bar?.increment());
+    bar?.stop();
+    const bytes = await writeModel(out, made.model);
+    const { half, kept } = made.report;
+    const reasons = [...kept].map(([layer, reason]) => `  float32 ${layer}: ${reason}`);
+    process.stdout.write(
+      json
+        ? `${JSON.stringify({ file: out, bytes, pictures: pictures.length, half, kept: Object.fromEntries(kept), agreement })}\n`
+        : `${[
+            ...reasons,
+            `${out}: ${(bytes / 1e6).toFixed(1)} MB; ${half.length} of ${half.length + kept.size} layers in float16, ${pictures.length} pictures`,
+            found(agreement),
+          ].join('\n')}\n`,
+    );
+  } finally {
+    bar?.stop();
+  }
+}
+
+const found = ({ instances, found: share, meanIou }: Agreement): string =>
+  `of ${instances} instances of the float model at ${AGREE_SCORE} or above ${(100 * share).toFixed(1)} % are found again, mean IoU ${meanIou.toFixed(3)}`;
 
 function adapterOf(file: string, { graph, metadata }: OnnxModel): Adapter {
   const constants = new Set(graph.initializers.map(({ name }) => name));
@@ -162,7 +210,7 @@ function describe(
   file: string,
   bytes: number,
   { layers, range, worstPair, pictures }: QuantizeReport,
-  { instances, found, meanIou }: Agreement,
+  agreement: Agreement,
   check: Int8Check | undefined,
 ): string {
   const percent = (value: number | null): string => (value === null ? '-' : `${(100 * value).toFixed(1)} %`);
@@ -177,7 +225,7 @@ function describe(
     table([['convolution', 'runs in', 'own error', 'piled up'], ...rows]),
     '',
     `${file}: ${(bytes / 1e6).toFixed(1)} MB; ${int8} of ${layers.length} convolutions in int8, weights ${range} (largest pair ${worstPair}), ${pictures} pictures`,
-    `of ${instances} instances of the float model at ${AGREE_SCORE} or above ${percent(found)} are found again, mean IoU ${meanIou.toFixed(3)}`,
+    found(agreement),
     ...(check
       ? [
           '',
