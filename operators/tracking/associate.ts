@@ -37,17 +37,27 @@ export function associate(
   pair(
     confirmed.filter((row) => detectionOf[row] === -1 && mayBeDim(predictions[row]!, options)),
     columns.filter((column) => !isHigh(column)),
-    ({ isLost }) => (isLost ? Math.max(PLACE, options.minLikenessLow) : options.minLikenessLow),
+    lowGate,
   );
   const isLeft = (column: number): boolean => isHigh(column) && isTaken[column] === 0;
   const tentative = all.filter((row) => predictions[row]!.track.number === 0);
   pair(tentative, columns.filter(isLeft), () => options.minLikeness);
   return { detectionOf, fresh: columns.filter(isLeft) };
 
+  /**
+   * Least likeness in the second stage. A weak detection beside the place of something that stands says nothing about it: a detector
+   * that sees half of a car behind a passer-by boxes odd pieces, and following them from one to the next would end elsewhere.
+   */
+  function lowGate({ track, isLost }: Prediction, { detection }: Sighting): number {
+    const mustFill = isLost || (track.still.isStationary && !isCut(track.still, detection.box));
+    return mustFill ? Math.max(PLACE, options.minLikenessLow) : options.minLikenessLow;
+  }
+
   /** Least likeness in the first stage. A middling score must overlap more, above all to bring a lost track back. */
   function highGate({ track, isLost, unseenS }: Prediction, { detection }: Sighting): number {
     const { sureScore, highScore, minLikeness, keepLostS } = options;
-    const doubt = Math.max(0, Math.min(1, (sureScore - detection.score) / (sureScore - highScore)));
+    const { score } = detection;
+    const doubt = score >= sureScore ? 0 : Math.min(1, (sureScore - score) / (sureScore - highScore));
     const gate = minLikeness + doubt * (DOUBT + (isLost ? LOST_DOUBT : 0));
     // Who drives past what stands covers it for a moment and is not it: only what fills the place may be, or, if it was
     // there just now, what is left of it behind a passer-by.
