@@ -1,6 +1,6 @@
 import { type BoxIndex, firstReaching } from '../geometry/box-index.js';
 import { assign } from './assignment.js';
-import { likeness, maskLikeness, type Prediction, support, withMask } from './likeness.js';
+import { likeness, MASK_SHARE, maskLikeness, type Prediction, support } from './likeness.js';
 import { mayBecome, type TrackerOptions } from './options.js';
 import { isCut } from './stillness.js';
 import type { Sighting } from './track.js';
@@ -144,17 +144,31 @@ function weigh(
       gates.push(gate);
     }
   }
+  const masks = options.maskCue ? compareMasks() : undefined;
   for (let nth = 0; nth < cells.length; nth++) {
     const at = cells[nth]!;
     const column = at % count;
-    const row = (at - column) / count;
-    const prediction = rows[row]!;
+    const prediction = rows[(at - column) / count]!;
     const sighting = sightings[candidates[column]!]!;
-    // Masks cost time, so they are compared only where boxes leave a choice.
-    const isOpen = options.maskCue && (choices[row]! > 1 || choices[rows.length + column]! > 1);
-    const masks = isOpen ? maskLikeness(prediction, sighting, options) : undefined;
-    const both = masks === undefined ? weight[at]! : withMask(weight[at]!, masks);
-    weight[at] = Math.max(LEAST, both - gates[nth]! + support(prediction, sighting, options) + AT_GATE);
+    const value = weight[at]! - (masks ? masks[nth]! : 0);
+    weight[at] = Math.max(LEAST, value - gates[nth]! + support(prediction, sighting, options) + AT_GATE);
   }
   return { weight, cells };
+
+  /** What masks say against each cell: how much less its mask is like the detection's than that of the track most like it. */
+  function compareMasks(): Float64Array {
+    const alike = new Float64Array(cells.length).fill(Number.NaN);
+    const best = new Float64Array(count);
+    cells.forEach((at, nth) => {
+      const column = at % count;
+      const row = (at - column) / count;
+      // Masks cost time, so they are compared only where boxes leave a choice.
+      if (choices[row]! < 2 && choices[rows.length + column]! < 2) return;
+      const value = maskLikeness(rows[row]!, sightings[candidates[column]!]!, options);
+      if (value === undefined) return;
+      alike[nth] = value;
+      best[column] = Math.max(best[column]!, value);
+    });
+    return alike.map((value, nth) => (Number.isNaN(value) ? 0 : MASK_SHARE * (best[cells[nth]! % count]! - value)));
+  }
 }

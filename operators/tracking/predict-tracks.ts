@@ -58,11 +58,7 @@ function moveOn(
  * True when something fills the place of what stands and was seen beside it a moment ago. Behind a passer-by a detector may see but a piece of
  * it elsewhere, often weakly; following that and finding the whole object anew would make two of it.
  */
-function isBackInPlace(
-  { still, label }: Track,
-  sightings: readonly Sighting[],
-  options: TrackerOptions,
-): boolean {
+function isBackInPlace({ still, label }: Track, sightings: readonly Sighting[], options: TrackerOptions): boolean {
   if (!still.isStationary || still.awayPts === undefined) return false;
   return sightings.some(
     ({ detection }) => mayBecome(label, detection.label, options) && isInPlace(still, detection.box),
