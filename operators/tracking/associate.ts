@@ -58,7 +58,9 @@ export function associate(
     const { sureScore, highScore, minLikeness, keepLostS } = options;
     const { score } = detection;
     const doubt = score >= sureScore ? 0 : Math.min(1, (sureScore - score) / (sureScore - highScore));
-    const gate = minLikeness + doubt * (DOUBT + (isLost ? LOST_DOUBT : 0));
+    // What stands is not anywhere: missed or not, it is expected in its place, and there even a weak detection may be it.
+    const isAstray = isLost && !track.still.isStationary;
+    const gate = minLikeness + doubt * (DOUBT + (isAstray ? LOST_DOUBT : 0));
     // Who drives past what stands covers it for a moment and is not it: only what fills the place may be, or, if it was
     // there just now, what is left of it behind a passer-by.
     const mayBePart = unseenS <= keepLostS && isCut(track.still, detection.box);
