@@ -7,10 +7,17 @@ import { type DetectedClip, detectClip, MODELS, missing } from './real-detection
 type Stretch = readonly [number, number];
 
 /** Clips with their counts and empty stretches by eye (README of the test media). */
-const CLIPS: readonly { readonly name: string; readonly byEye: number; readonly empty: readonly Stretch[] }[] = [
+const CLIPS: readonly {
+  readonly name: string;
+  readonly byEye: number;
+  /** Ids that may be beyond the count: riders whose bicycle has its own, and people of the shop who hide one another. */
+  readonly more: number;
+  readonly empty: readonly Stretch[];
+}[] = [
   {
     name: 'one-by-one-person-detection',
     byEye: 6,
+    more: 0,
     empty: [
       [0, 59],
       [203, 226],
@@ -21,18 +28,19 @@ const CLIPS: readonly { readonly name: string; readonly byEye: number; readonly 
       [1367, 1393],
     ],
   },
-  { name: 'empty-carpark', byEye: 0, empty: [[0, 115]] },
+  { name: 'empty-carpark', byEye: 0, more: 0, empty: [[0, 115]] },
   {
     name: 'person-bicycle-car-detection',
     byEye: 5,
+    more: 3,
     empty: [
       [45, 110],
       [165, 291],
       [413, 458],
     ],
   },
-  { name: 'traffic', byEye: 29, empty: [] },
-  { name: 'Retail02_short', byEye: 9, empty: [] },
+  { name: 'traffic', byEye: 29, more: 0, empty: [] },
+  { name: 'Retail02_short', byEye: 9, more: 9, empty: [] },
 ];
 /** What leaves is to be seen for a few frames longer than the eye says. */
 const MARGIN = 6;
@@ -67,7 +75,7 @@ describe.skipIf(absent.length > 0)('distinct confirmed people and vehicles besid
   it.each(CLIPS.flatMap(({ name, ...clip }) => MODELS.map((model) => ({ name, model, ...clip }))))(
     '$name with $model',
     { timeout: 600_000 },
-    async ({ name, model, byEye, empty }) => {
+    async ({ name, model, byEye, more, empty }) => {
       const clip = await detectClip(`${name}.mp4`, model);
       const seen = seenFrames(clip);
       const seconds = (clip.frames.at(-1)!.pts - clip.frames[0]!.pts) / (clip.frames.length - 1);
@@ -78,8 +86,7 @@ describe.skipIf(absent.length > 0)('distinct confirmed people and vehicles besid
         `${name} ${model}: ${seen.size} of ${byEye}; ${wrong.length} in ${minutes.toFixed(2)} empty minutes; ${spans.join(', ')}`,
       );
       expect(wrong).toHaveLength(0);
-      // In the shop bodies hide one another and boxes go over from one to the next; elsewhere nothing is counted twice.
-      expect(seen.size).toBeLessThanOrEqual(name === 'Retail02_short' ? 2 * byEye : byEye);
+      expect(seen.size).toBeLessThanOrEqual(byEye + more);
       expect(seen.size).toBeGreaterThanOrEqual(0.75 * byEye);
     },
   );
