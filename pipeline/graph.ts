@@ -69,8 +69,6 @@ export function runGraph({
       keepLabels(new Set(Object.keys(config.labels))),
       trackInstances({
         highScore: tracker.highScore,
-        // A user's high limit lifts the next one with it: they must rise in this order.
-        sureScore: Math.max(TRACKER_DEFAULTS.sureScore, (1 + tracker.highScore) / 2),
         lowScore: Math.min(TRACKER_DEFAULTS.lowScore, tracker.highScore),
         // What was detected in a frame is drawn and published as it was detected.
         smoothing: 0,

@@ -1,6 +1,6 @@
 import { type BoxIndex, firstReaching } from '../geometry/box-index.js';
 import { assign } from './assignment.js';
-import { likeness, maskLikeness, type Prediction, support, withMask } from './likeness.js';
+import { likeness, MASK_SHARE, maskLikeness, type Prediction, support } from './likeness.js';
 import { mayBecome, type TrackerOptions } from './options.js';
 import { isCut } from './stillness.js';
 import type { Sighting } from './track.js';
@@ -37,18 +37,30 @@ export function associate(
   pair(
     confirmed.filter((row) => detectionOf[row] === -1 && mayBeDim(predictions[row]!, options)),
     columns.filter((column) => !isHigh(column)),
-    ({ isLost }) => (isLost ? Math.max(PLACE, options.minLikenessLow) : options.minLikenessLow),
+    lowGate,
   );
   const isLeft = (column: number): boolean => isHigh(column) && isTaken[column] === 0;
   const tentative = all.filter((row) => predictions[row]!.track.number === 0);
   pair(tentative, columns.filter(isLeft), () => options.minLikeness);
   return { detectionOf, fresh: columns.filter(isLeft) };
 
+  /**
+   * Least likeness in the second stage. A weak detection beside the place of something that stands says nothing about it: a detector
+   * that sees half of a car behind a passer-by boxes odd pieces, and following them from one to the next would end elsewhere.
+   */
+  function lowGate({ track, isLost }: Prediction, { detection }: Sighting): number {
+    const mustFill = isLost || (track.still.isStationary && !isCut(track.still, detection.box));
+    return mustFill ? Math.max(PLACE, options.minLikenessLow) : options.minLikenessLow;
+  }
+
   /** Least likeness in the first stage. A middling score must overlap more, above all to bring a lost track back. */
   function highGate({ track, isLost, unseenS }: Prediction, { detection }: Sighting): number {
     const { sureScore, highScore, minLikeness, keepLostS } = options;
-    const doubt = Math.max(0, Math.min(1, (sureScore - detection.score) / (sureScore - highScore)));
-    const gate = minLikeness + doubt * (DOUBT + (isLost ? LOST_DOUBT : 0));
+    const { score } = detection;
+    const doubt = score >= sureScore ? 0 : Math.min(1, (sureScore - score) / (sureScore - highScore));
+    // What stands is not anywhere: missed or not, it is expected in its place, and there even a weak detection may be it.
+    const isAstray = isLost && !track.still.isStationary;
+    const gate = minLikeness + doubt * (DOUBT + (isAstray ? LOST_DOUBT : 0));
     // Who drives past what stands covers it for a moment and is not it: only what fills the place may be, or, if it was
     // there just now, what is left of it behind a passer-by.
     const mayBePart = unseenS <= keepLostS && isCut(track.still, detection.box);
@@ -134,17 +146,31 @@ function weigh(
       gates.push(gate);
     }
   }
+  const masks = options.maskCue ? compareMasks() : undefined;
   for (let nth = 0; nth < cells.length; nth++) {
     const at = cells[nth]!;
     const column = at % count;
-    const row = (at - column) / count;
-    const prediction = rows[row]!;
+    const prediction = rows[(at - column) / count]!;
     const sighting = sightings[candidates[column]!]!;
-    // Masks cost time, so they are compared only where boxes leave a choice.
-    const isOpen = options.maskCue && (choices[row]! > 1 || choices[rows.length + column]! > 1);
-    const masks = isOpen ? maskLikeness(prediction, sighting, options) : undefined;
-    const both = masks === undefined ? weight[at]! : withMask(weight[at]!, masks);
-    weight[at] = Math.max(LEAST, both - gates[nth]! + support(prediction, sighting, options) + AT_GATE);
+    const value = weight[at]! - (masks ? masks[nth]! : 0);
+    weight[at] = Math.max(LEAST, value - gates[nth]! + support(prediction, sighting, options) + AT_GATE);
   }
   return { weight, cells };
+
+  /** What masks say against each cell: how much less its mask is like the detection's than that of the track most like it. */
+  function compareMasks(): Float64Array {
+    const alike = new Float64Array(cells.length).fill(Number.NaN);
+    const best = new Float64Array(count);
+    cells.forEach((at, nth) => {
+      const column = at % count;
+      const row = (at - column) / count;
+      // Masks cost time, so they are compared only where boxes leave a choice.
+      if (choices[row]! < 2 && choices[rows.length + column]! < 2) return;
+      const value = maskLikeness(rows[row]!, sightings[candidates[column]!]!, options);
+      if (value === undefined) return;
+      alike[nth] = value;
+      best[column] = Math.max(best[column]!, value);
+    });
+    return alike.map((value, nth) => (Number.isNaN(value) ? 0 : MASK_SHARE * (best[cells[nth]! % count]! - value)));
+  }
 }

@@ -77,8 +77,8 @@ export function likeness({ box, buffer }: Prediction, boxes: Float64Array, at: n
   return overlap * heights * Math.sqrt(heights);
 }
 
-/** Share of the mask in the likeness of a pair that boxes leave open. */
-const MASK_SHARE = 0.5;
+/** What a mask that is not at all alike takes off the weight of a pair, beside one that is. */
+export const MASK_SHARE = 0.5;
 
 /** Overlap of a detection's mask with the track's last one, moved as the prediction moved its box; undefined without both. */
 export function maskLikeness(prediction: Prediction, { spans }: Sighting, options: TrackerOptions): number | undefined {
@@ -89,9 +89,6 @@ export function maskLikeness(prediction: Prediction, { spans }: Sighting, option
   const dy = Math.round((to[1] + to[3] - from[1] - from[3]) / 2);
   return spansIou(moveSpans(before, dx, dy), spans);
 }
-
-/** @returns likeness of boxes and masks together */
-export const withMask = (boxes: number, masks: number): number => (1 - MASK_SHARE) * boxes + MASK_SHARE * masks;
 
 /** Weights of what speaks for a pair beside its likeness. */
 const DIRECTION = 0.2;

@@ -5,7 +5,10 @@
 export interface TrackerOptions {
   /** First association takes detections from this score on, and only from these a track begins. */
   readonly highScore: number;
-  /** Between `highScore` and this a detection needs more overlap, and much more to bring a lost track back. */
+  /**
+   * Between `highScore` and this a detection needs more overlap, and much more to bring a lost track back. Left out: 0.2
+   * above `highScore`, or halfway from there to 1 where that is less.
+   */
   readonly sureScore: number;
   /** Second association takes those from this score on, for tracks that were there a frame ago; lower ones are left out. */
   readonly lowScore: number;

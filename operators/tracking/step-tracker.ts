@@ -52,12 +52,8 @@ export interface TrackerStep {
  */
 export function createTracker(options: Partial<TrackerOptions>, idPrefix: string): TrackerState {
   const all = { ...TRACKER_DEFAULTS, ...options };
-  // A user who moves `highScore` alone keeps the distance to where scores are beyond doubt.
-  if (options.sureScore === undefined) {
-    const above = TRACKER_DEFAULTS.sureScore - TRACKER_DEFAULTS.highScore;
-    Object.assign(all, { sureScore: all.highScore + above });
-  }
-  if (!(all.lowScore <= all.highScore && all.highScore < all.sureScore)) {
+  if (options.sureScore === undefined) Object.assign(all, { sureScore: sureAbove(all.highScore) });
+  if (!(all.lowScore <= all.highScore && all.highScore <= all.sureScore)) {
     throw new RangeError(
       `lowScore ${all.lowScore}, highScore ${all.highScore}, sureScore ${all.sureScore}: they must rise in this order`,
     );
@@ -72,6 +68,10 @@ export function createTracker(options: Partial<TrackerOptions>, idPrefix: string
     tracks: [],
   };
 }
+
+/** A user who moves `highScore` alone keeps the distance to where scores are beyond doubt, and some room below 1. */
+const sureAbove = (highScore: number): number =>
+  Math.min(highScore + TRACKER_DEFAULTS.sureScore - TRACKER_DEFAULTS.highScore, (1 + highScore) / 2);
 
 /**
  * One step: predict, associate, correct, begin, end. Pure: the state passed in stays as it was and the same state and

@@ -29,7 +29,7 @@ export const startStill = (box: BoxXyxy, pts: number): Stillness => ({
  * `leaveAfterS`, because a passer-by in front of it cuts or shifts its box for a moment.
  */
 export function keepStill(before: Stillness, box: BoxXyxy, pts: number, options: TrackerOptions): Stillness {
-  if (boxIou(box, before.box) >= SAME_PLACE_IOU || isCut(before, box)) {
+  if (isInPlace(before, box) || isCut(before, box)) {
     const isStationary = before.isStationary || pts - before.sincePts >= options.stationaryAfterS;
     if (before.awayPts === undefined && isStationary === before.isStationary) return before;
     return { box: before.box, sincePts: before.sincePts, awayPts: undefined, isStationary };
@@ -39,9 +39,12 @@ export function keepStill(before: Stillness, box: BoxXyxy, pts: number, options:
   return stays ? { ...before, awayPts } : startStill(box, pts);
 }
 
+/** True when a box fills the place, jitter aside. */
+export const isInPlace = ({ box: place }: Stillness, box: BoxXyxy): boolean => boxIou(box, place) >= SAME_PLACE_IOU;
+
 /** True when a standing object is seen in part only: its box then says nothing about movement. */
-export function isCut({ box: place, isStationary }: Stillness, box: BoxXyxy): boolean {
-  if (!isStationary || boxIou(box, place) >= SAME_PLACE_IOU) return false;
-  const inside = clipToBox(box, place);
+export function isCut(still: Stillness, box: BoxXyxy): boolean {
+  if (!still.isStationary || isInPlace(still, box)) return false;
+  const inside = clipToBox(box, still.box);
   return inside !== undefined && boxArea(inside) >= INSIDE_SHARE * boxArea(box);
 }

@@ -88,19 +88,21 @@ export function seeTrack(
 ): Track {
   const { label, score, box } = detection;
   const votes = vote(track, label, score, pts, options);
+  const still = keepStill(track.still, box, pts, options);
   return {
     serial: track.serial,
     number: track.number,
-    motion: moveTo(track, detection, predicted, pts, stepS, options),
+    motion: moveTo(track, detection, predicted, still, pts, stepS, options),
     last: detection,
     firstPts: track.firstPts,
     lastPts: pts,
-    dimS: dimAfter(track, score, pts, options),
+    // What stands may be dim for hours; only once it leaves its time runs.
+    dimS: isStanding(still) ? 0 : dimAfter(track, score, pts, options),
     hits: track.hits + 1,
     evidence: track.evidence + score - options.doubtScore,
     votes,
     label: mostVoted(votes, label),
-    still: keepStill(track.still, box, pts, options),
+    still,
     path: walk(track.path, pathPoint(box, pts), options.directionS),
     spans,
     embedding: embedding ? follow(track.embedding, embedding) : track.embedding,
@@ -143,12 +145,12 @@ function moveTo(
   track: Track,
   detection: Detection,
   predicted: BoxMotion,
+  still: Stillness,
   pts: number,
   stepS: number,
   options: TrackerOptions,
 ): BoxMotion {
-  const { still } = track;
-  if (still.isStationary && still.awayPts === undefined) {
+  if (isStanding(track.still) || isStanding(still)) {
     // A passer-by who covers half of a parked car does not push it: it is confirmed where it stands.
     const box = isCut(still, detection.box) ? still.box : detection.box;
     return correctMotion(predicted, box, detection.score, options);
@@ -157,6 +159,8 @@ function moveTo(
     replay(track, detection, pts, stepS, options) ?? correctMotion(predicted, detection.box, detection.score, options)
   );
 }
+
+const isStanding = ({ isStationary, awayPts }: Stillness): boolean => isStationary && awayPts === undefined;
 
 /** Longest absence that is replayed in single steps. */
 const REPLAY_STEPS = 4;

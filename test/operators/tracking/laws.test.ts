@@ -8,7 +8,7 @@ import {
   type TrackerOptions,
 } from '../../../operators/tracking/step-tracker.js';
 import type { BoxXyxy, Detection, Instance } from '../../../operators/types.js';
-import { at, frames, run, SOURCE, seeded } from './scene.js';
+import { at, frames, idsOf, run, SOURCE, seeded } from './scene.js';
 
 /** People who walk about on a grid, with jitter, misses, false detections and scores of all heights: a scene of a seed. */
 function busy(seed: number, count = 60): Detection[][] {
@@ -206,6 +206,14 @@ describe('laws of the tracker', () => {
 
   it('refuses thresholds that contradict each other', () => {
     expect(() => createTracker({ highScore: 0.3, lowScore: 0.4 }, 'x')).toThrow(/must rise in this order/);
+    expect(() => createTracker({ highScore: 0.6, sureScore: 0.5 }, 'x')).toThrow(/must rise in this order/);
+  });
+
+  it('what is beyond doubt follows a high limit, up to 1', () => {
+    const sure = [0.3, 0.5, 0.8, 1].map((highScore) => createTracker({ highScore }, 'x').options.sureScore);
+    [0.5, 0.7, 0.9, 1].forEach((wanted, nth) => expect(sure[nth]).toBeCloseTo(wanted, 12));
+    const certain = frames(10, () => [at(300, 300, { score: 1 })]);
+    expect(idsOf(run(certain, { highScore: 1, newScore: 1 }))).toEqual(['cam-x-1']);
   });
 });
 

@@ -8,8 +8,8 @@ import { runCli } from '../../support/cli.js';
 export const MEDIA = '../shared/media';
 const WEIGHTS = '../shared/weights';
 
-/** The two small box detectors beside the repository. */
-export const MODELS = ['yolox-nano', 'picodet-s-416'] as const;
+/** Our own model, which gives masks, and the two small box detectors beside the repository. */
+export const MODELS = ['default', 'yolox-nano', 'picodet-s-416'] as const;
 
 /** A clip as a detector sees it. */
 export interface DetectedClip {
@@ -22,7 +22,8 @@ export const missing = (clips: readonly string[], models: readonly string[] = MO
   [...clips.map(clipFile), ...models.map(modelFile)].filter((file) => !existsSync(file));
 
 const clipFile = (clip: string): string => join(MEDIA, clip);
-const modelFile = (model: string): string => join(WEIGHTS, `${model}.onnx`);
+const modelFile = (model: string): string =>
+  model === 'default' ? 'models/weights/default.onnx' : join(WEIGHTS, `${model}.onnx`);
 
 /**
  * Detections of a whole clip, of all classes, from a score of 0.1 on, as `maskcast detect` finds them. Kept in the system's folder for

@@ -64,6 +64,37 @@ describe('stationary objects', () => {
     expect(seen.at(-1)).toEqual(['cam-x-1']);
   });
 
+  it('odd pieces of it, seen weakly while a passer-by hides the rest, do not take its id away from its place', () => {
+    // The first overlaps its place by 0.4; each is much like the one before. For 0.6 s, and for longer than it takes to leave.
+    for (const hidden of [3, 12]) {
+      const scene = frames(400, (index) => {
+        const step = index - 200;
+        if (step < 0 || step >= hidden) return [car(600)];
+        const further = 10 * Math.min(step, 4);
+        const box: BoxXyxy = [565 + further, 328 - further, 680, 418 - further];
+        return [car(600, { box, score: 0.15 })];
+      });
+      const result = run(scene, {}, { fps: 5 });
+      expect(idsOf(result), `hidden for ${hidden} frames`).toEqual(['cam-x-1']);
+      expect(result.steps.at(-1)!.instances[0]!.state).toBe('stationary');
+    }
+  });
+
+  it('back in its place after good detections beside it, it is the same object, not a second one', () => {
+    const scene = frames(300, (index) => (index >= 200 && index < 204 ? [car(600 + 40 * (index - 199))] : [car(600)]));
+    expect(idsOf(run(scene, {}, { fps: 5 }))).toEqual(['cam-x-1']);
+  });
+
+  it('leaves at dusk under its id, though seen weakly', () => {
+    const scene = frames(300, (index) => {
+      const t = Math.max(0, index - 200) / 5;
+      return [car(600 + 40 * t * t, { score: index < 100 ? 0.8 : 0.45 })];
+    });
+    const { seen, steps } = run(scene, {}, { fps: 5 });
+    expect(seen[214]).toEqual(['cam-x-1']);
+    expect(steps[214]!.instances[0]!.state).toBe('moving');
+  });
+
   it('a box that a passer-by cuts for a moment stays stationary', () => {
     const scene = frames(200, (index) => {
       const box: BoxXyxy = index >= 100 && index < 105 ? [520, 355, 600, 445] : [520, 355, 680, 445];
