@@ -17,8 +17,8 @@ interface MobileFile {
   readonly normalisation: Normalisation;
   /** Last feature map of each stride. */
   readonly maps: readonly MapName[];
-  /** An early map of stride 4, for outlines. */
-  readonly outline: MapName;
+  /** Early maps for outlines: stride 4, and stride 2 where the file has one. */
+  readonly outlines: readonly MapName[];
   /** What its own head gives, where that is built from the file's nodes; empty where it is built from the maps. */
   readonly outputs: readonly string[];
   /** Input sizes must be multiples of this. */
@@ -35,7 +35,7 @@ export const MOBILE_FILES: Readonly<Record<MobileOptions['kind'], MobileFile>> =
       { stride: 32, value: '1024', channels: 256 },
     ],
     // End of the first CSP stage (`dark2`).
-    outline: { stride: 4, value: '721', channels: 32 },
+    outlines: [{ stride: 4, value: '721', channels: 32 }],
     outputs: ['output'],
     multiple: 32,
   },
@@ -48,8 +48,11 @@ export const MOBILE_FILES: Readonly<Record<MobileOptions['kind'], MobileFile>> =
       { stride: 32, value: 'hardswish_46.tmp_0', channels: 96 },
       { stride: 64, value: 'hardswish_50.tmp_0', channels: 96 },
     ],
-    // What the stem's pooling leaves.
-    outline: { stride: 4, value: 'pool2d_0.tmp_0', channels: 24 },
+    // What the stem's pooling leaves and reads.
+    outlines: [
+      { stride: 4, value: 'pool2d_0.tmp_0', channels: 24 },
+      { stride: 2, value: 'batch_norm_0.tmp_4', channels: 24 },
+    ],
     outputs: [],
     multiple: 32,
   },
@@ -59,14 +62,15 @@ export const MOBILE_FILES: Readonly<Record<MobileOptions['kind'], MobileFile>> =
 export interface MobileParts {
   /** Its own head's outputs. */
   readonly head: boolean;
-  /** Its map of stride 4. */
-  readonly outline: boolean;
+  /** How many of its early maps: none, that of stride 4, that of stride 2 too. */
+  readonly outlines: 0 | 1 | 2;
 }
 
 /** A mobile body's maps, finest first, and what its own head gives. */
 export interface MobileBody {
   readonly maps: readonly FeatureMap[];
-  readonly outline: FeatureMap | undefined;
+  /** Stride 4 first. */
+  readonly outlines: readonly FeatureMap[];
   readonly outputs: readonly Value[];
 }
 
@@ -81,14 +85,14 @@ export function mobileBody(
   model: OnnxModel,
   x: Value,
   kind: MobileOptions['kind'],
-  { head, outline: outlined }: MobileParts,
+  { head, outlines: early }: MobileParts,
   { height, width }: InputSize,
 ): MobileBody {
-  const { maps, outline, outputs, multiple, normalisation } = MOBILE_FILES[kind];
+  const { maps, outlines, outputs, multiple, normalisation } = MOBILE_FILES[kind];
   if (height % multiple || width % multiple) {
     throw new RangeError(`input is ${height}x${width}; ${kind} needs multiples of ${multiple}`);
   }
-  const wanted = outlined ? [...maps, outline] : maps;
+  const wanted = [...maps, ...outlines.slice(0, early)];
   const names = [...wanted.map(({ value }) => value), ...(head ? outputs : [])];
   const values = replay(g, model, x, names, normalisation);
   const found = wanted.map(({ stride, channels, value }, i): FeatureMap => {
@@ -99,7 +103,7 @@ export function mobileBody(
   });
   return {
     maps: found.slice(0, maps.length),
-    outline: found[maps.length],
+    outlines: found.slice(maps.length),
     outputs: values.slice(wanted.length),
   };
 }

@@ -54,7 +54,7 @@ export function buildNetwork(card: ModelCard, parts: Parts): OnnxModel {
   const images = g.input('images', 'uint8', ['N', input.height, input.width, 3]);
 
   const x = g.stage('input', () => pictures(g, images, { order: input.channels, mean: input.mean, std: input.std }));
-  const { map: c4, skip, outline, own } = body(g, x, card, parts);
+  const { map: c4, skip, outlines: early = [], own } = body(g, x, card, parts);
   const { separated } = network;
   const wide = separated
     ? g.stage('separated', () => ({
@@ -78,9 +78,12 @@ export function buildNetwork(card: ModelCard, parts: Parts): OnnxModel {
     const { channels } = network.mask;
     const regions = g.stage('mask-align', () => roiFeatures(g, map, found, network.samples));
     const features = g.stage('mask-head', () => regionSubnet(g, regions, network.head, resnetOf(card)));
-    const fine = outline && g.stage('outline', () => outlineMap(g, outline, channels));
-    const outlines = fine && g.stage('mask-align', () => roiFeatures(g, fine, found, network.samples, 28));
-    outputs.masks = g.stage('mask', () => maskBranch(g, features, found.labels, { classes, channels, outlines }));
+    const [coarse, finest] = early;
+    const outline = coarse && g.stage('outline', () => outlineMap(g, coarse, channels));
+    const outlines = outline && g.stage('mask-align', () => roiFeatures(g, outline, found, network.samples, 28));
+    // One point a bin: 28 bins over a figure for which this map is needed lie closer than its cells.
+    const fine = finest && g.stage('mask-align', () => roiFeatures(g, finest, found, 1, 28));
+    outputs.masks = g.stage('mask', () => maskBranch(g, features, found.labels, { classes, channels, outlines, fine }));
   }
   if (parts.trace)
     Object.assign(outputs, {
@@ -101,8 +104,8 @@ interface Body {
   readonly map: FeatureMap;
   /** What leads around the separated convolution. */
   readonly skip?: (map: FeatureMap) => FeatureMap;
-  /** What outlines are read from. */
-  readonly outline?: FeatureMap | undefined;
+  /** What outlines are read from: the map of stride 4, and that of stride 2. */
+  readonly outlines?: readonly FeatureMap[];
   /** Finds instances by the body's own head. */
   readonly own?: () => Detections;
 }
@@ -120,12 +123,13 @@ function body(
   }
   if (!bodyFile) throw new RangeError(`the body ${options.kind} is read out of its ONNX file, which was not given`);
   const dense = network.first.kind === 'dense';
-  const needs = { head: dense, outline: network.mask !== false && network.mask.refined };
-  const { maps, outline, outputs } = g.stage('body', () => mobileBody(g, bodyFile, x, options.kind, needs, input));
+  const { refined = false, fine = false } = network.mask || {};
+  const needs = { head: dense, outlines: fine ? 2 : refined ? 1 : 0 } as const;
+  const { maps, outlines, outputs } = g.stage('body', () => mobileBody(g, bodyFile, x, options.kind, needs, input));
   const columns = bodyClasses ?? classes.map((_, i) => i);
   return {
     map: g.stage('top', () => joinMaps(g, maps, options.top)),
-    outline,
+    outlines,
     ...(options.top.skip && { skip: (map) => addSkip(g, map, maps) }),
     ...(dense && {
       own: () => denseFirstStage(g, options.kind, { maps, outputs }, columns, network.detections, input),

@@ -81,6 +81,8 @@ const maskSchema = z.strictObject({
   channels: channels.default(256),
   /** The body's map of stride 4 is added at 28×28, followed by one more 3×3: sharper outlines. */
   refined: z.boolean().default(false),
+  /** The body's map of stride 2 joins the one of stride 4, and a second 3×3 follows: outlines of figures a few pixels wide. */
+  fine: z.boolean().default(false),
 });
 
 export const networkSchema = z
@@ -132,6 +134,9 @@ export const networkSchema = z
     }
     if (network.mask !== false && network.mask.refined && !mobile) {
       say('mask', 'refined reads the map of stride 4 of a mobile body: yolox-nano or picodet-s');
+    }
+    if (network.mask !== false && network.mask.fine && !(network.mask.refined && network.body.kind === 'picodet-s')) {
+      say('mask', "fine adds picodet-s's map of stride 2 to the one of stride 4: it needs this body, and refined");
     }
   });
 

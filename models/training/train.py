@@ -2,6 +2,7 @@
 
 import argparse
 import copy
+import itertools
 import json
 import math
 import os
@@ -139,7 +140,8 @@ def train_top(settings, network, pictures, work, evaluate):
     if not os.path.exists(os.path.join(folder, "about.json")):
         fill(folder, network, pictures, s["views"], s["seed"], say=say)
     cache = Cache(folder)
-    network.measure_statistics(cache.batch(range(r, r + 8)) for r in range(0, min(cache.count, 800) - 7, 8))
+    first = (cache.batch(range(r, r + 8), network) for r in range(0, min(cache.count, 800) - 7, 8))
+    network.measure_statistics(first, settings.get("added"))
     kin = kin_of(network.card["classes"])
     useful = [r for r, o in enumerate(cache.objects) if o["sample"][3].any()]
     chance = weights_of(pictures, settings["drawnShare"])[[cache.objects[r]["picture"] for r in useful]]
@@ -152,7 +154,7 @@ def train_top(settings, network, pictures, work, evaluate):
     def loss_of(rng):
         rows = [useful[k] for k in rng.choice(len(useful), s["batch"], p=chance)]
         boxes, labels, wanted = batch_of([(cache.objects[r]["sample"], cache.objects[r]["found"]) for r in rows], rng)
-        logits = network.mask_logits(network.features(cache.batch(rows)), boxes)
+        logits = network.mask_logits(network.features(cache.batch(rows, network)), boxes)
         weights = torch.where(labels == person, 1.0, 1.5)
         return {"mask": mask_loss(logits, wanted, labels, weights, kin)}
 
@@ -246,6 +248,10 @@ def main():
     os.makedirs(work, exist_ok=True)
     near = lambda path: path if os.path.isabs(path) else os.path.join(HERE, path)
     network = Network(os.path.join(work, settings["start"]), near(settings["body"]))
+    with torch.no_grad():
+        # Layers that the start did not have begin at zero: the network begins as what it was.
+        for name, part in itertools.product(settings.get("added", []), ("weight", "bias")):
+            network.get(f"{name}.{part}").zero_()
     teacher = copy.deepcopy(network)
     start = network.tensors()
     pictures = sets_of(settings, network.card["classes"], work)

@@ -21,8 +21,11 @@ export interface RaceOptions<C> {
   readonly onLook?: (candidate: C) => void;
 }
 
-/** This much behind the fastest after two looks, and it is out: more looks would only cost time. */
-const HOPELESS = 1.3;
+/**
+ * This much behind the fastest after one look, after two and more, and it is out: looks at it would only cost time that close
+ * rivals need. No hiccup of a shared machine makes twice the time out of the fastest's.
+ */
+const HOPELESS = [2, 1.3];
 
 /**
  * Looks at each candidate once a round, in turn, so that a drift of a shared machine hits all alike; each round starts one place
@@ -49,14 +52,14 @@ export async function race<C>(candidates: readonly C[], options: RaceOptions<C>)
       }
       onLook?.(run.candidate);
     }
-    if (round < 1) continue;
     const best = Math.min(
       ...runs.map((run) => (run.left === undefined ? least(run.samples) : Number.POSITIVE_INFINITY)),
     );
     for (const run of runs) {
       if (run === reference || run.left !== undefined) continue;
       const behind = least(run.samples) / best;
-      if (behind > HOPELESS) run.left = `${behind.toFixed(1)} times the fastest's time after ${round + 1} looks`;
+      if (behind > (HOPELESS[round] ?? HOPELESS.at(-1)!))
+        run.left = `${behind.toFixed(1)} times the fastest's time after ${round + 1} ${round ? 'looks' : 'look'}`;
     }
   }
   return finished(runs);

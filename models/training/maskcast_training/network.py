@@ -18,7 +18,7 @@ from torchvision.ops import batched_nms, roi_align
 
 STRIDES = (8, 16, 32, 64)
 MAPS = {8: "hardswish_38.tmp_0", 16: "hardswish_42.tmp_0", 32: "hardswish_46.tmp_0", 64: "hardswish_50.tmp_0"}
-OUTLINE = "pool2d_0.tmp_0"
+OUTLINES = {2: "batch_norm_0.tmp_4", 4: "pool2d_0.tmp_0"}
 PREDICTORS = {8: "conv2d_131.w_0", 16: "conv2d_132.w_0", 32: "conv2d_133.w_0", 64: "conv2d_134.w_0"}
 BINS = 8
 COCO_80 = (
@@ -88,7 +88,7 @@ class Network(nn.Module):
             values = {name: tensors.get_tensor(name) for name in tensors.keys()}
         self.card = json.loads(self.metadata["maskcast"])
         self.net = self.card["network"]
-        self.graph = Graph(body, [OUTLINE, *MAPS.values()])
+        self.graph = Graph(body, [*OUTLINES.values(), *MAPS.values()])
         size = self.card["input"]
         self.height, self.width = size["height"], size["width"]
         self.columns = [COCO_80.index(name) for name in self.card["classes"]]
@@ -124,13 +124,21 @@ class Network(nn.Module):
     # Body -------------------------------------------------------------------------------------------------------------------
 
     def maps(self, images):
-        """uint8 or float [N,3,H,W], red first, 0…255 → maps by stride: 4 (24 channels), 8, 16, 32, 64 (96)."""
+        """uint8 or float [N,3,H,W], red first, 0…255 → maps by stride: 2, 4 (24 channels), 8, 16, 32, 64 (96)."""
+        return self._maps(images, {**OUTLINES, **MAPS})
+
+    def outline_maps(self, images):
+        """The maps of stride 2 and 4 alone, which the stem makes."""
+        return self._maps(images, OUTLINES)
+
+    def _maps(self, images, names):
         x = (images.float() - self.mean) / self.std
         values = {self.graph.input: x.contiguous(memory_format=torch.channels_last)}
         for op, inputs, outputs, a in self.graph.steps:
-            results = self._step(op, inputs, a, values)
-            values.update(zip(outputs, results))
-        return {4: values[OUTLINE], **{stride: values[name] for stride, name in MAPS.items()}}
+            if all(name in values for name in names.values()):
+                break
+            values.update(zip(outputs, self._step(op, inputs, a, values)))
+        return {stride: values[name] for stride, name in names.items()}
 
     def _step(self, op, inputs, a, values):
         x = values.get(inputs[0])
@@ -216,7 +224,7 @@ class Network(nn.Module):
         return self.conv((x - mean) / std, name)
 
     def features(self, maps):
-        """The map that RoIAlign reads, its stride, and the outline map of stride 4 (None without one)."""
+        """The map that RoIAlign reads, its stride, the outline map of stride 4 and the body's of stride 2 (None without)."""
         options = self.net["body"]["top"]
         stride = options["stride"]
         x = 0
@@ -234,31 +242,41 @@ class Network(nn.Module):
         if options.get("skip"):
             x = F.interpolate(x, scale_factor=stride // 8, mode="bilinear", align_corners=False) + self.standard(maps[8], "skip", "skip")
             stride = 8
-        outline = F.relu(self.conv(maps[4], "outline")) if self.net["mask"]["refined"] else None
-        return x, stride, outline
+        mask = self.net["mask"]
+        outline = F.relu(self.conv(maps[4], "outline")) if mask["refined"] else None
+        return x, stride, outline, maps[2] if mask.get("fine") else None
 
     def mask_logits(self, features, boxes):
         """boxes: [r,4] per picture, px → logits [R,classes,28,28]."""
-        x, stride, outline = features
+        x, stride, outline, fine = features
         samples = self.net["samples"]
         x = roi_align(x, boxes, 14, 1 / stride, samples, aligned=True)
         x = F.relu(self.conv(F.relu(self.conv(x, "head.0")), "head.1"))
         x = F.conv_transpose2d(x, self.get("mask.deconv.weight"), self.get("mask.deconv.bias"), stride=2)
         if outline is not None:
-            x = F.relu(x + roi_align(outline, boxes, 28, 1 / 4, samples, aligned=True))
-            x = self.conv(x, "mask.refine")
-        return self.conv(F.relu(x), "mask.predict")
+            x = x + roi_align(outline, boxes, 28, 1 / 4, samples, aligned=True)
+            if fine is not None:
+                x = x + self.standard(roi_align(fine, boxes, 28, 1 / 2, 1, aligned=True), "mask.fine", "mask.fine")
+            x = self.conv(F.relu(x), "mask.refine")
+        x = F.relu(x)
+        if fine is not None:
+            x = F.relu(x + self.conv(x, "mask.sharpen"))
+        return self.conv(x, "mask.predict")
 
     @torch.no_grad()
-    def measure_statistics(self, batches):
-        """Mean and deviation per channel of the maps, over batches of maps; written into the `.mean` and `.std` tensors.
+    def measure_statistics(self, batches, only=None):
+        """Mean and deviation per channel of the maps, over batches of maps; written into the `.mean` and `.std` tensors of all layers
+        that have them, or of those named.
 
         The outline convolution has no such tensors (its zero padding would not be exact): its fresh weights are made to suit instead.
         """
         names = {f"top.{level}": level for level in self.net["body"]["top"]["from"]}
         if self.net["body"]["top"].get("skip"):
             names["skip"] = 8
-        outlined = {4} if self.net["mask"]["refined"] else set()
+        if self.net["mask"].get("fine"):
+            names["mask.fine"] = 2
+        outlined = {4} if self.net["mask"]["refined"] and only is None else set()
+        names = {name: level for name, level in names.items() if only is None or name in only}
         sums = {level: [0.0, 0.0, 0] for level in outlined | set(names.values())}
         for maps in batches:
             for level, s in sums.items():

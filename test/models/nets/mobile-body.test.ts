@@ -56,16 +56,16 @@ function bodyModel(kind: Kind, height: number, width: number): OnnxModel {
   const model = readModel(file);
   const g = new GraphBuilder(storedWeights(onnxTensors(file, model, 'body.')));
   const x = pictures(g, g.input('images', 'uint8', ['N', height, width, 3]), MOBILE_FILES[kind].normalisation);
-  const { maps, outline } = mobileBody(g, model, x, kind, { head: false, outline: true }, { height, width });
+  const { maps, outlines } = mobileBody(g, model, x, kind, { head: false, outlines: 2 }, { height, width });
   return g.finish(
     kind,
-    Object.fromEntries([outline!, ...maps].map(({ stride, value }) => [`stride${stride}`, value])),
+    Object.fromEntries([...outlines, ...maps].map(({ stride, value }) => [`stride${stride}`, value])),
     {},
   );
 }
 
-/** Finest first. */
-const mapsOf = (kind: Kind) => [MOBILE_FILES[kind].outline, ...MOBILE_FILES[kind].maps];
+/** Early ones first. */
+const mapsOf = (kind: Kind) => [...MOBILE_FILES[kind].outlines, ...MOBILE_FILES[kind].maps];
 
 /** The other file with its maps as further outputs, fed as its own authors say. */
 async function mapsOfFile(kind: Kind, folder: string, bytes: Uint8Array, count: number): Promise<number[][]> {

@@ -103,20 +103,21 @@ describe('outlines', () => {
     });
   });
 
-  /** The mask branch on 14×14 regions of three channels, refined when `outlined`. */
-  function branch(outlined: boolean, weights: WeightSource): OnnxModel {
+  /** The mask branch on 14×14 regions of three channels: plain, with outlines, or with a finer map of five channels too. */
+  function branch(kind: 'plain' | 'outlined' | 'fine', weights: WeightSource): OnnxModel {
     const g = new GraphBuilder(weights);
     const features = g.input('features', 'float32', ['M', 3, 14, 14]);
     const labels = g.input('labels', 'int64', ['M']);
-    const outlines = outlined ? g.input('outlines', 'float32', ['M', 4, 28, 28]) : undefined;
-    return g.finish('masks', { masks: maskBranch(g, features, labels, { classes: 2, channels: 4, outlines }) }, {});
+    const outlines = kind === 'plain' ? undefined : g.input('outlines', 'float32', ['M', 4, 28, 28]);
+    const fine = kind === 'fine' ? g.input('fine', 'float32', ['M', 5, 28, 28]) : undefined;
+    return g.finish('masks', { masks: maskBranch(g, features, labels, { classes: 2, channels: 4, outlines, fine }) }, {});
   }
   const features = floats(noise(3 * 196, 5), 1, 3, 14, 14);
   const labels: TensorValue = { type: 'int64', data: BigInt64Array.of(1n), dims: [1] };
 
   it('of nothing, with a 3×3 that changes nothing, leave the masks as they are', async () => {
     const seeded = seededWeights(2);
-    const plain = await runModel(branch(false, seeded), { features, labels });
+    const plain = await runModel(branch('plain', seeded), { features, labels });
     const idle: WeightSource = {
       take(name, dims, init) {
         if (!name.startsWith('mask.refine')) return seeded.take(name, dims, init);
@@ -127,23 +128,43 @@ describe('outlines', () => {
       },
     };
     const outlines = floats(new Float32Array(4 * 784), 1, 4, 28, 28);
-    const refined = await runModel(branch(true, idle), { features, labels, outlines });
+    const refined = await runModel(branch('outlined', idle), { features, labels, outlines });
     expect(relativeError(numbersOf(refined, 'masks'), numbersOf(plain, 'masks'))).toBeLessThan(1e-6);
   });
 
-  it('change a mask where they are and one pixel around, nowhere else', async () => {
-    await withModel(branch(true, seededWeights(2)), async (session) => {
-      const blank = new Float32Array(4 * 784);
-      const touched = blank.slice();
-      for (let c = 0; c < 4; c++) touched[c * 784 + 10 * 28 + 17] = 5;
-      const run = async (data: Float32Array): Promise<number[]> =>
-        numbersOf(await session.run({ features, labels, outlines: floats(data, 1, 4, 28, 28) }), 'masks');
-      const [before, after] = [await run(blank), await run(touched)];
+  it('with a finer map whose layers are zero leave the masks as they are: how its training begins', async () => {
+    const seeded = seededWeights(2);
+    const zero: WeightSource = {
+      take: (name, dims, init) =>
+        /^mask\.(fine|sharpen)\.(weight|bias)$/.test(name)
+          ? new Float32Array(dims.reduce((product, size) => product * size, 1))
+          : seeded.take(name, dims, init),
+    };
+    const outlines = floats(noise(4 * 784, 6), 1, 4, 28, 28);
+    const fine = floats(noise(5 * 784, 7), 1, 5, 28, 28);
+    const without = await runModel(branch('outlined', seeded), { features, labels, outlines });
+    const joined = await runModel(branch('fine', zero), { features, labels, outlines, fine });
+    expect(relativeError(numbersOf(joined, 'masks'), numbersOf(without, 'masks'))).toBeLessThan(1e-6);
+  });
+
+  // One 3×3 behind the outlines, two behind the finer map.
+  it.each([
+    ['outlined', 'outlines', 4, 1],
+    ['fine', 'outlines', 4, 2],
+    ['fine', 'fine', 5, 2],
+  ] as const)('%s: %s change a mask where they are and close around, nowhere else', async (kind, map, channels, reach) => {
+    await withModel(branch(kind, seededWeights(2)), async (session) => {
+      const idle: Record<string, TensorValue> = { features, labels, outlines: floats(new Float32Array(4 * 784), 1, 4, 28, 28) };
+      if (kind === 'fine') idle.fine = floats(new Float32Array(5 * 784), 1, 5, 28, 28);
+      const touched = new Float32Array(channels * 784);
+      for (let c = 0; c < channels; c++) touched[c * 784 + 10 * 28 + 17] = 5;
+      const before = numbersOf(await session.run(idle), 'masks');
+      const after = numbersOf(await session.run({ ...idle, [map]: floats(touched, 1, channels, 28, 28) }), 'masks');
       const changed = before.flatMap((value, i) => (value === after[i] ? [] : [i]));
       expect(changed).toContain(10 * 28 + 17);
       for (const i of changed) {
-        expect(Math.abs(Math.floor(i / 28) - 10)).toBeLessThanOrEqual(1);
-        expect(Math.abs((i % 28) - 17)).toBeLessThanOrEqual(1);
+        expect(Math.abs(Math.floor(i / 28) - 10)).toBeLessThanOrEqual(reach);
+        expect(Math.abs((i % 28) - 17)).toBeLessThanOrEqual(reach);
       }
     });
   });

@@ -44,10 +44,11 @@ export function tinyBody(): OnnxModel {
     return node('Div', [node('Mul', [x, gate], [`${out}.mul`]), six!], [out]);
   };
 
-  const { maps, outline } = MOBILE_FILES['picodet-s'];
+  const { maps, outlines } = MOBILE_FILES['picodet-s'];
+  const [coarse, fine] = outlines;
   const stem = node('Conv', ['image', weight('stem.w', [24, 3, 3, 3])], ['stem'], window(3, 2, 1));
-  let x = node('MaxPool', [hardSwish(stem, 'stem.swish')], [outline.value], window(3, 2, 1));
-  let channels = outline.channels;
+  let x = node('MaxPool', [hardSwish(stem, fine!.value)], [coarse!.value], window(3, 2, 1));
+  let channels = coarse!.channels;
   for (const { stride, value, channels: out } of maps) {
     const name = `down.${stride}`;
     const down = node('Conv', [x, weight(`${name}.w`, [out, channels, 3, 3])], [name], window(3, 2, 1));

@@ -144,12 +144,13 @@ describe('race', () => {
     expect(standings[1]).toEqual({ candidate: 'b', samples: [] });
   });
 
-  it('a hopeless candidate leaves after two looks, the reference never', async () => {
-    const { looked, now, measure } = laboratory({ a: () => 100, b: () => 50, c: () => 10 });
-    const standings = await race(['a', 'b', 'c'], { measure, now, rounds: 5, until: Number.POSITIVE_INFINITY });
-    expect(looked.filter((one) => one === 'b')).toHaveLength(2);
-    expect(looked.filter((one) => one === 'a')).toHaveLength(5);
-    expect(standings[1]!.left).toBe("5.0 times the fastest's time after 2 looks");
+  it('a hopeless candidate leaves after one look, a slow one after two, the reference never', async () => {
+    const { looked, now, measure } = laboratory({ a: () => 100, b: () => 50, c: () => 15, d: () => 10 });
+    const standings = await race(['a', 'b', 'c', 'd'], { measure, now, rounds: 5, until: Number.POSITIVE_INFINITY });
+    const looksAt = (name: string): number => looked.filter((one) => one === name).length;
+    expect(['a', 'b', 'c', 'd'].map(looksAt)).toEqual([5, 1, 2, 5]);
+    expect(standings[1]!.left).toBe("5.0 times the fastest's time after 1 look");
+    expect(standings[2]!.left).toBe("1.5 times the fastest's time after 2 looks");
   });
 
   it('a candidate that fails is out with its reason; the others go on', async () => {
