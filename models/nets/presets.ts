@@ -125,7 +125,8 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
   },
   // What ships, trained, as the default model.
   street: {
-    about: 'PicoDet-S whole as first stage, masks from the separated convolution with a skip and outlines of stride 4 and 2',
+    about:
+      'PicoDet-S whole as first stage, masks from the separated convolution with a skip and outlines of stride 4 and 2',
     // 16:9 squeezed by 0.72: the body was trained on pictures squeezed to a square (training.md measured eleven sizes).
     height: 448,
     width: 576,

@@ -110,7 +110,11 @@ describe('outlines', () => {
     const labels = g.input('labels', 'int64', ['M']);
     const outlines = kind === 'plain' ? undefined : g.input('outlines', 'float32', ['M', 4, 28, 28]);
     const fine = kind === 'fine' ? g.input('fine', 'float32', ['M', 5, 28, 28]) : undefined;
-    return g.finish('masks', { masks: maskBranch(g, features, labels, { classes: 2, channels: 4, outlines, fine }) }, {});
+    return g.finish(
+      'masks',
+      { masks: maskBranch(g, features, labels, { classes: 2, channels: 4, outlines, fine }) },
+      {},
+    );
   }
   const features = floats(noise(3 * 196, 5), 1, 3, 14, 14);
   const labels: TensorValue = { type: 'int64', data: BigInt64Array.of(1n), dims: [1] };
@@ -152,22 +156,29 @@ describe('outlines', () => {
     ['outlined', 'outlines', 4, 1],
     ['fine', 'outlines', 4, 2],
     ['fine', 'fine', 5, 2],
-  ] as const)('%s: %s change a mask where they are and close around, nowhere else', async (kind, map, channels, reach) => {
-    await withModel(branch(kind, seededWeights(2)), async (session) => {
-      const idle: Record<string, TensorValue> = { features, labels, outlines: floats(new Float32Array(4 * 784), 1, 4, 28, 28) };
-      if (kind === 'fine') idle.fine = floats(new Float32Array(5 * 784), 1, 5, 28, 28);
-      const touched = new Float32Array(channels * 784);
-      for (let c = 0; c < channels; c++) touched[c * 784 + 10 * 28 + 17] = 5;
-      const before = numbersOf(await session.run(idle), 'masks');
-      const after = numbersOf(await session.run({ ...idle, [map]: floats(touched, 1, channels, 28, 28) }), 'masks');
-      const changed = before.flatMap((value, i) => (value === after[i] ? [] : [i]));
-      expect(changed).toContain(10 * 28 + 17);
-      for (const i of changed) {
-        expect(Math.abs(Math.floor(i / 28) - 10)).toBeLessThanOrEqual(reach);
-        expect(Math.abs((i % 28) - 17)).toBeLessThanOrEqual(reach);
-      }
-    });
-  });
+  ] as const)(
+    '%s: %s change a mask where they are and close around, nowhere else',
+    async (kind, map, channels, reach) => {
+      await withModel(branch(kind, seededWeights(2)), async (session) => {
+        const idle: Record<string, TensorValue> = {
+          features,
+          labels,
+          outlines: floats(new Float32Array(4 * 784), 1, 4, 28, 28),
+        };
+        if (kind === 'fine') idle.fine = floats(new Float32Array(5 * 784), 1, 5, 28, 28);
+        const touched = new Float32Array(channels * 784);
+        for (let c = 0; c < channels; c++) touched[c * 784 + 10 * 28 + 17] = 5;
+        const before = numbersOf(await session.run(idle), 'masks');
+        const after = numbersOf(await session.run({ ...idle, [map]: floats(touched, 1, channels, 28, 28) }), 'masks');
+        const changed = before.flatMap((value, i) => (value === after[i] ? [] : [i]));
+        expect(changed).toContain(10 * 28 + 17);
+        for (const i of changed) {
+          expect(Math.abs(Math.floor(i / 28) - 10)).toBeLessThanOrEqual(reach);
+          expect(Math.abs((i % 28) - 17)).toBeLessThanOrEqual(reach);
+        }
+      });
+    },
+  );
 });
 
 describe('hard-swish of four nodes', () => {
