@@ -57,12 +57,9 @@ export function associate(
   function highGate({ track, isLost, unseenS }: Prediction, { detection }: Sighting): number {
     const { sureScore, highScore, minLikeness, keepLostS } = options;
     const { score } = detection;
-    // A middling score is nothing odd for what has never had a better one.
-    const usual = Math.max(highScore, track.evidence / track.hits + options.doubtScore);
-    const sure = process.env.REL ? Math.min(sureScore, usual) : sureScore;
-    const doubt = score >= sure ? 0 : Math.min(1, (sure - score) / (sureScore - highScore));
+    const doubt = score >= sureScore ? 0 : Math.min(1, (sureScore - score) / (sureScore - highScore));
     // What stands is not anywhere: missed or not, it is expected in its place, and there even a weak detection may be it.
-    const isAstray = isLost && !track.still.isStationary;
+    const isAstray = isLost && !track.still.isResting;
     const gate = minLikeness + doubt * (DOUBT + (isAstray ? LOST_DOUBT : 0));
     // Who drives past what stands covers it for a moment and is not it: only what fills the place may be, or, if it was
     // there just now, what is left of it behind a passer-by.

@@ -41,6 +41,8 @@ export interface TrackerOptions {
   /** A gap between two frames longer than this ends all tracks. */
   readonly maxGapS: number;
 
+  /** A track whose box stayed in place for so long is expected there while something hides it, wholly or in part. */
+  readonly restAfterS: number;
   /** A track whose box stayed in place for so long is stationary. */
   readonly stationaryAfterS: number;
   /** A stationary track that is away from its place for longer than this moves again. */
@@ -102,6 +104,7 @@ export const TRACKER_DEFAULTS: TrackerOptions = {
   keepLostS: 2,
   keepDimS: 0.5,
   maxGapS: 5,
+  restAfterS: 1,
   stationaryAfterS: 10,
   leaveAfterS: 1,
   keepStationaryS: 600,

@@ -47,7 +47,7 @@ function moveOn(
   isBack: boolean,
   options: TrackerOptions,
 ): BoxMotion {
-  if (!still.isStationary) return predictMotion(motion, unseenS, options);
+  if (!still.isResting) return predictMotion(motion, unseenS, options);
   const moved = predictMotion(motion, Math.min(unseenS, STANDING_DOUBT_S), options);
   if (isBack) return standAt(moved, still.box);
   if (!isLost) return moved;
@@ -55,11 +55,11 @@ function moveOn(
 }
 
 /**
- * True when something fills the place of what stands and was seen beside it a moment ago. Behind a passer-by a detector may see but a piece of
- * it elsewhere, often weakly; following that and finding the whole object anew would make two of it.
+ * True when something fills the place of what stands and was seen beside it a moment ago. Behind a passer-by a detector
+ * may see but a piece of it elsewhere, often weakly; following that and finding the whole object anew would make two of it.
  */
 function isBackInPlace({ still, label }: Track, sightings: readonly Sighting[], options: TrackerOptions): boolean {
-  if (!still.isStationary || still.awayPts === undefined) return false;
+  if (!still.isResting || still.awayPts === undefined) return false;
   return sightings.some(
     ({ detection }) => mayBecome(label, detection.label, options) && isInPlace(still, detection.box),
   );

@@ -9,6 +9,9 @@ export interface Stillness {
   readonly sincePts: number;
   /** First of the detections in a row that are away from the place; undefined while it is there. */
   readonly awayPts: number | undefined;
+  /** It has stood for `restAfterS`: while it is not seen, it is expected where it stood. */
+  readonly isResting: boolean;
+  /** It has stood for `stationaryAfterS`. */
   readonly isStationary: boolean;
 }
 
@@ -21,30 +24,36 @@ export const startStill = (box: BoxXyxy, pts: number): Stillness => ({
   box,
   sincePts: pts,
   awayPts: undefined,
+  isResting: false,
   isStationary: false,
 });
 
 /**
- * Judges a new detection. A moving track that is elsewhere starts to count anew at once; a stationary one only after
- * `leaveAfterS`, because a passer-by in front of it cuts or shifts its box for a moment.
+ * Judges a new detection. A moving track that is elsewhere starts to count anew at once, one at rest only after
+ * `leaveAfterS` where what is seen is a part of it, a stationary one only after that whatever is seen: a passer-by in
+ * front of it cuts or shifts its box for a moment.
  */
 export function keepStill(before: Stillness, box: BoxXyxy, pts: number, options: TrackerOptions): Stillness {
-  if (isInPlace(before, box) || isCut(before, box)) {
-    const isStationary = before.isStationary || pts - before.sincePts >= options.stationaryAfterS;
-    if (before.awayPts === undefined && isStationary === before.isStationary) return before;
-    return { box: before.box, sincePts: before.sincePts, awayPts: undefined, isStationary };
+  const cut = isCut(before, box);
+  if (isInPlace(before, box) || (cut && before.isStationary)) {
+    const stoodS = pts - before.sincePts;
+    const isResting = before.isResting || stoodS >= options.restAfterS;
+    const isStationary = before.isStationary || stoodS >= options.stationaryAfterS;
+    if (before.awayPts === undefined && isResting === before.isResting && isStationary === before.isStationary)
+      return before;
+    return { box: before.box, sincePts: before.sincePts, awayPts: undefined, isResting, isStationary };
   }
   const awayPts = before.awayPts ?? pts;
-  const stays = before.isStationary && pts - awayPts <= options.leaveAfterS;
+  const stays = (before.isStationary || cut) && pts - awayPts <= options.leaveAfterS;
   return stays ? { ...before, awayPts } : startStill(box, pts);
 }
 
 /** True when a box fills the place, jitter aside. */
 export const isInPlace = ({ box: place }: Stillness, box: BoxXyxy): boolean => boxIou(box, place) >= SAME_PLACE_IOU;
 
-/** True when a standing object is seen in part only: its box then says nothing about movement. */
+/** True when an object at rest is seen in part only: its box then says nothing about movement. */
 export function isCut(still: Stillness, box: BoxXyxy): boolean {
-  if (!still.isStationary || isInPlace(still, box)) return false;
+  if (!still.isResting || isInPlace(still, box)) return false;
   const inside = clipToBox(box, still.box);
   return inside !== undefined && boxArea(inside) >= INSIDE_SHARE * boxArea(box);
 }

@@ -150,10 +150,10 @@ function moveTo(
   stepS: number,
   options: TrackerOptions,
 ): BoxMotion {
-  if (isStanding(track.still) || isStanding(still)) {
+  const cut = isCut(still, detection.box);
+  if (cut || isStanding(track.still) || isStanding(still)) {
     // A passer-by who covers half of a parked car does not push it: it is confirmed where it stands.
-    const box = isCut(still, detection.box) ? still.box : detection.box;
-    return correctMotion(predicted, box, detection.score, options);
+    return correctMotion(predicted, cut ? still.box : detection.box, detection.score, options);
   }
   return (
     replay(track, detection, pts, stepS, options) ?? correctMotion(predicted, detection.box, detection.score, options)

@@ -51,6 +51,7 @@ export function scoreStreet(
     throw new RangeError(`${found.length} pictures were looked at, ${truth.length} were drawn`);
   const byClass: Partial<Record<StreetClass, { figures: number; found: number }>> = {};
   const ids = new Map<number, string[]>();
+  let before: ReadonlyMap<number, string> = new Map();
   let [figures, hits, strays, overlaps, masks] = [0, 0, 0, 0, 0];
   for (const [index, { figures: drawn }] of truth.entries()) {
     const { detections, instances } = found[index]!;
@@ -73,11 +74,9 @@ export function scoreStreet(
       overlaps += maskIou(detection.mask, figure.mask);
     }
     strays += sure.filter(({ box }) => !drawn.some((figure) => boxIou(figure.box, box) > 0.3)).length;
-    const tracks = match(
-      drawn,
-      instances.filter(({ state }) => state !== 'lost'),
-      rules.minIou,
-    );
+    const seen = instances.filter(({ state }) => state !== 'lost');
+    const tracks = matchTracks(drawn, seen, before, rules.minIou);
+    before = new Map([...tracks].map(([{ id }, track]) => [id, track.id]));
     for (const figure of wanted) {
       const track = tracks.get(figure);
       if (track) ids.set(figure.id, [...(ids.get(figure.id) ?? []), track.id]);
@@ -117,6 +116,27 @@ function match<T extends Detection | Instance>(
     if (best) matches.set(best, one);
   }
   return matches;
+}
+
+/** A pair of the picture before holds while the two overlap (Bernardin & Stiefelhagen, CLEAR MOT, 2.1.2); the rest as `match`. */
+function matchTracks(
+  drawn: readonly TruthFigure[],
+  tracks: readonly Instance[],
+  before: ReadonlyMap<number, string>,
+  minIou: number,
+): Map<TruthFigure, Instance> {
+  const held = new Map<TruthFigure, Instance>();
+  for (const figure of drawn) {
+    const track = tracks.find(({ id }) => id === before.get(figure.id));
+    if (track?.label === figure.label && boxIou(figure.box, track.box) >= minIou) held.set(figure, track);
+  }
+  const taken = new Set(held.values());
+  const fresh = match(
+    drawn.filter((figure) => !held.has(figure)),
+    tracks.filter((track) => !taken.has(track)),
+    minIou,
+  );
+  return new Map([...held, ...fresh]);
 }
 
 const isStreetClass = (label: string): boolean => STREET_CLASSES.some((name) => name === label);

@@ -104,6 +104,46 @@ describe('stationary objects', () => {
     expect(states.slice(60).every((state) => state === 'stationary')).toBe(true);
   });
 
+  describe('what has stood for three seconds only', () => {
+    // A bus drives past at 10 fps: it cuts the car's box from the left, hides it and lets it go again.
+    const scene = frames(80, (index) => {
+      const front = 440 + 12 * (index - 30);
+      const back = front - 320;
+      const bus = at((front + back) / 2, 380, { label: 'bus', size: [320, 160] });
+      const [left, right] = front < 680 ? [Math.max(520, front), 680] : [520, Math.min(680, back)];
+      const isSeen = right - left >= 30;
+      return [...(isSeen ? [car(600, { box: [left, 355, right, 445] })] : []), ...(index < 30 ? [] : [bus])];
+    });
+
+    it('is the same object when a bus that cut its box bit by bit has passed', () => {
+      const result = run(scene, {}, { fps: 10 });
+      expect(result.seen[79]).toContain('cam-x-1');
+      const cars = result.steps.flatMap(({ instances }) => instances.filter(({ label }) => label === 'car'));
+      expect(new Set(cars.map(({ id }) => id))).toEqual(new Set(['cam-x-1']));
+      expect(cars.some(({ state }) => state === 'stationary')).toBe(false);
+      // Without being known to rest it is pushed aside by its own cut boxes, and found anew.
+      expect(idsOf(run(scene, { restAfterS: 1e9 }, { fps: 10 })).length).toBeGreaterThan(idsOf(result).length);
+    });
+
+    it('is expected in its place while it is hidden', () => {
+      const hidden = run(scene, {}, { fps: 10 }).steps.flatMap(({ instances }) =>
+        instances.filter(({ id, state }) => id === 'cam-x-1' && state === 'lost'),
+      );
+      expect(hidden.length).toBeGreaterThan(5);
+      for (const { box } of hidden) {
+        expect(Math.abs(box[0] - 520)).toBeLessThan(8);
+        expect(Math.abs(box[2] - 680)).toBeLessThan(8);
+      }
+    });
+
+    it('drives off under its id, and its place goes with it', () => {
+      const leaving = frames(60, (index) => [car(600 + (index < 30 ? 0 : 10 * (index - 30)))]);
+      const result = run(leaving, {}, { fps: 10 });
+      expect(idsOf(result)).toEqual(['cam-x-1']);
+      expect(result.steps[59]!.instances[0]!.velocity[0]).toBeGreaterThan(80);
+    });
+  });
+
   it('a parked car through an hour at 5 fps, with misses, flicker and passers-by: one id, one event', () => {
     const { carIds, carEvents, maxTracks } = parkedCar({ hours: 1, seed: 21 });
     expect(carIds.size).toBe(1);

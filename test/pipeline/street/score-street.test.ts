@@ -49,6 +49,17 @@ describe('scoring a detector on a drawn street', () => {
     expect(score.byClass).toEqual({ person: { figures: 1, found: 1 }, car: { figures: 1, found: 0 } });
   });
 
+  it('a track keeps its figure while the two overlap, though another is surer', () => {
+    const beside: BoxXyxy = [16, 10, 36, 60];
+    const truth = [0, 1].map((t) => ({ t, figures: [figure(1, A), figure(2, beside)] }));
+    const second = [{ ...tracked('b', A), score: 0.95 }, tracked('a', beside)];
+    // In the second picture the boxes have crept over to the neighbour's, and both still overlap their own by more than half.
+    const score = scoreStreet(truth, [frame([], [tracked('a', A), tracked('b', beside)]), frame([], second)]);
+    expect(score).toMatchObject({ tracked: 2, switches: 0 });
+    const gone = scoreStreet(truth, [frame([], [tracked('a', A)]), frame([], [tracked('b', A)])]);
+    expect(gone).toMatchObject({ tracked: 1, switches: 1 });
+  });
+
   it('neither wants what is small or hidden nor minds that it is found', () => {
     const small: BoxXyxy = [50, 50, 60, 73];
     const truth = [{ t: 0, figures: [figure(1, small), figure(2, A, { visible: 0.4 })] }];
