@@ -79,9 +79,9 @@ export function buildNetwork(card: ModelCard, parts: Parts): OnnxModel {
     const regions = g.stage('mask-align', () => roiFeatures(g, map, found, network.samples));
     const features = g.stage('mask-head', () => regionSubnet(g, regions, network.head, resnetOf(card)));
     const [coarse, finest] = early;
+    // One point a bin: 28 bins over a figure for which these maps are needed lie closer than their cells.
     const outline = coarse && g.stage('outline', () => outlineMap(g, coarse, channels));
-    const outlines = outline && g.stage('mask-align', () => roiFeatures(g, outline, found, network.samples, 28));
-    // One point a bin: 28 bins over a figure for which this map is needed lie closer than its cells.
+    const outlines = outline && g.stage('mask-align', () => roiFeatures(g, outline, found, 1, 28));
     const fine = finest && g.stage('mask-align', () => roiFeatures(g, finest, found, 1, 28));
     outputs.masks = g.stage('mask', () => maskBranch(g, features, found.labels, { classes, channels, outlines, fine }));
   }

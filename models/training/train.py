@@ -204,7 +204,7 @@ def train_whole(settings, network, teacher, pictures, work, evaluate):
         losses = {}
         photographs = [k for k, x in enumerate(samples) if not x.drawn]
         if photographs:
-            losses["keep"] = distillation(logits[photographs], bins[photographs], theirs[0][photographs], theirs[1][photographs])
+            losses["keep"] = s.get("keepLoss", 1) * distillation(logits[photographs], bins[photographs], theirs[0][photographs], theirs[1][photographs])
         drawn = [k for k, x in enumerate(samples) if x.drawn and x.complete]
         if drawn:
             truth = [tuple(torch.from_numpy(v) for v in (samples[k].boxes, samples[k].labels, samples[k].ignored)) for k in drawn]
@@ -252,7 +252,8 @@ def main():
         # Layers that the start did not have begin at zero: the network begins as what it was.
         for name, part in itertools.product(settings.get("added", []), ("weight", "bias")):
             network.get(f"{name}.{part}").zero_()
-    teacher = copy.deepcopy(network)
+    # What the first stage is held to on photographs: what it was at the start, or the untouched body.
+    teacher = Network(os.path.join(work, settings["teacher"]), near(settings["body"])) if "teacher" in settings else copy.deepcopy(network)
     start = network.tensors()
     pictures = sets_of(settings, network.card["classes"], work)
     say(f"{len(pictures)} pictures, {sum(m is not None for p in pictures for m in p.segmentations)} masks")

@@ -249,12 +249,11 @@ class Network(nn.Module):
     def mask_logits(self, features, boxes):
         """boxes: [r,4] per picture, px → logits [R,classes,28,28]."""
         x, stride, outline, fine = features
-        samples = self.net["samples"]
-        x = roi_align(x, boxes, 14, 1 / stride, samples, aligned=True)
+        x = roi_align(x, boxes, 14, 1 / stride, self.net["samples"], aligned=True)
         x = F.relu(self.conv(F.relu(self.conv(x, "head.0")), "head.1"))
         x = F.conv_transpose2d(x, self.get("mask.deconv.weight"), self.get("mask.deconv.bias"), stride=2)
         if outline is not None:
-            x = x + roi_align(outline, boxes, 28, 1 / 4, samples, aligned=True)
+            x = x + roi_align(outline, boxes, 28, 1 / 4, 1, aligned=True)
             if fine is not None:
                 x = x + self.standard(roi_align(fine, boxes, 28, 1 / 2, 1, aligned=True), "mask.fine", "mask.fine")
             x = self.conv(F.relu(x), "mask.refine")

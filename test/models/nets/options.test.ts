@@ -53,6 +53,16 @@ describe('presets and options', () => {
       'top.skip goes around the separated convolution; there is none',
     ],
     ['outlines on ResNet', { mask: { refined: true } }, 'refined reads the map of stride 4 of a mobile body'],
+    [
+      'the finest map without the one before it',
+      { body: { kind: 'picodet-s' }, mask: { fine: true } },
+      'needs this body, and refined',
+    ],
+    [
+      'the finest map of another body',
+      { body: { kind: 'yolox-nano' }, mask: { refined: true, fine: true } },
+      'needs this body, and refined',
+    ],
     ['an unknown option', { seperated: false }, 'Unrecognized key'],
   ])('%s is refused', (_, network, message) => {
     const parsed = networkSchema.safeParse(network);
