@@ -3,6 +3,7 @@
  * one candidate. Takes a {@link ProbeRequest} by message, answers with one {@link FromProbe}, ends.
  */
 import { Worker } from 'node:worker_threads';
+import { peakMemory } from '../runtime/peak-memory.js';
 import type { FromProbe, FromProbeThread, ProbeRequest, ToProbeThread } from './probe-messages.js';
 
 const program = new URL('./probe-thread.js', import.meta.url);
@@ -39,8 +40,7 @@ async function measure(request: ProbeRequest): Promise<FromProbe> {
   const more = Math.ceil(request.leastMs / once.clockMs);
   const { clockMs, cpuMs, runs } = more > 1 ? await timed(more) : once;
   const frames = runs * request.workers * (info.fixedBatch ?? request.batch);
-  // maxRSS is in kB.
-  const peakBytes = process.resourceUsage().maxRSS * 1024;
+  const peakBytes = peakMemory();
   for (const thread of threads) thread.say({ kind: 'close' });
   await Promise.all(threads.map((thread) => thread.ended));
   const sample = { msPerFrame: clockMs / frames, runMs: clockMs / runs, cpuMs: cpuMs / frames, peakBytes };

@@ -6,6 +6,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
+import { peakMemory } from '../../../models/runtime/peak-memory.js';
 import { ortOptions, toOrt } from '../../../models/runtime/session.js';
 import { feedsOf, type Shape } from './feeds.js';
 
@@ -33,8 +34,8 @@ try {
   const feeds = Object.fromEntries(Object.entries(feedsOf(shape)).map(([name, value]) => [name, toOrt(value)]));
   await session.run(feeds);
   await session.run(feeds);
-  // maxRSS is in kB. Before the profile is read, which takes memory of its own.
-  const peakMB = process.resourceUsage().maxRSS / 1000;
+  // Before the profile is read, which takes memory of its own.
+  const peakMB = peakMemory() / 1e6;
   if (profile) session.endProfiling();
   await session.release();
   const [name] = await readdir(folder);

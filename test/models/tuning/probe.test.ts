@@ -31,6 +31,12 @@ describe('a probe', () => {
     expect((await look(file, { batch: 3 })).found).toEqual(found);
   });
 
+  it("memory is the probe's own, whatever the process holds that asks", async () => {
+    const held = Buffer.alloc(6e8, 1);
+    const { sample } = await look(await writeTiny(join(folder, 'own.onnx')));
+    expect(sample.peakBytes).toBeLessThan(held.length / 1.5);
+  });
+
   it('knows that three sessions take more memory than one', async () => {
     const light = file('light.onnx', greyMeter(1));
     const one = await look(light);
