@@ -91,8 +91,13 @@ const packageRoot = ['../', '../../']
   .map((up) => new URL(up, import.meta.url))
   .find((url) => existsSync(new URL('package.json', url)))!;
 
+/** Models that come with maskcast, by name. */
+const SHIPPED_MODELS = ['default', 'default.int8'];
+
+const shippedModel = (name: string): string => `models/weights/${name}.onnx`;
+
 /** Detectors taken when none is named, in this order: our own, then the one that lies beside a developer's checkout. */
-const DEFAULT_MODELS = ['models/weights/default.onnx', '../shared/weights/yolox-nano.onnx'];
+const DEFAULT_MODELS = [shippedModel('default'), '../shared/weights/yolox-nano.onnx'];
 
 /** Demonstration scenes, likewise. */
 const DEFAULT_SCENES = ['../shared/media/one-by-one-person-detection.mp4'];
@@ -100,13 +105,19 @@ const DEFAULT_SCENES = ['../shared/media/one-by-one-person-detection.mp4'];
 /** The model that is taken when none is named, or nothing. */
 export const defaultModelFile = (): string | undefined => firstThere(DEFAULT_MODELS);
 
+/** Files of the models that come with maskcast, by name. */
+export function shippedModelFiles(): ReadonlyMap<string, string> {
+  const files = SHIPPED_MODELS.map((name) => [name, firstThere([shippedModel(name)])] as const);
+  return new Map(files.filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
 /**
- * The model to run: a file or a name in the data folder, else the default.
+ * The model to run: a file, a name in the data folder or of a model that comes with maskcast, else the default.
  *
  * @throws InputError when none is named and no default is here, or the name is unknown
  */
 export function modelFile(named: string | undefined, data = 'maskcast-data'): string {
-  const found = named === undefined ? defaultModelFile() : namedModelFile(named, data);
+  const found = named === undefined ? defaultModelFile() : namedModelFile(named, data, shippedModelFiles());
   if (found !== undefined) return found;
   throw new InputError(
     'no model is named and this copy of maskcast carries none yet: name a detector (ONNX) with --model FILE\n' +

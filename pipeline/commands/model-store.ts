@@ -2,7 +2,7 @@ import cliProgress from 'cli-progress';
 import { Command } from 'commander';
 import { addModel } from '../model-store/add-model.js';
 import { describeModel, type ModelDescription, storedModel, storedModelNames } from '../model-store/store.js';
-import { defaultModelFile } from '../settings.js';
+import { defaultModelFile, shippedModelFiles } from '../settings.js';
 
 /** `maskcast model add <file|url> [--sha256 …] [--name …] [--data …] [--json]` */
 export function modelAddCommand(): Command {
@@ -42,12 +42,16 @@ export function modelAddCommand(): Command {
 /** `maskcast model list [--data …] [--json]` */
 export function modelListCommand(): Command {
   return new Command('list')
-    .description('show the models of the data folder, and the one that is taken when none is named')
+    .description('show the models that come with maskcast and those of the data folder')
     .option('--data <folder>', 'data folder', 'maskcast-data')
     .option('--json', 'print one JSON object')
     .action(async ({ data, json }: { data: string; json?: boolean }) => {
       const standard = defaultModelFile();
-      const files = [...(standard ? [standard] : []), ...storedModelNames(data).map((name) => storedModel(data, name))];
+      const files = new Set([
+        ...(standard ? [standard] : []),
+        ...shippedModelFiles().values(),
+        ...storedModelNames(data).map((name) => storedModel(data, name)),
+      ]);
       const models: (Listed | Damaged)[] = [];
       for (const file of files) {
         models.push(

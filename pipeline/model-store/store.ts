@@ -49,17 +49,20 @@ export function storedModelNames(data: string): string[] {
 }
 
 /**
- * The file that a user means: a path to a file, or the name of a model in the data folder.
+ * The file that a user means: a path to a file, the name of a model in the data folder, or of one that comes with maskcast.
  *
- * @throws InputError when it is a bare word that is neither
+ * @param shipped  files of the latter by name
+ * @throws InputError when it is a bare word that is none of these
  */
-export function namedModelFile(named: string, data: string): string {
+export function namedModelFile(named: string, data: string, shipped: ReadonlyMap<string, string> = new Map()): string {
   if (existsSync(named)) return named;
   if (MODEL_NAME.test(named) && existsSync(storedModel(data, named))) return storedModel(data, named);
+  const ours = shipped.get(named);
+  if (ours !== undefined) return ours;
   if (!MODEL_NAME.test(named) || named.endsWith('.onnx')) return named; // whoever opens it says that it is not there
-  const known = storedModelNames(data);
+  const known = [...storedModelNames(data), ...shipped.keys()];
   throw new InputError(
-    `model "${named}" is neither a file nor a model in ${modelsFolder(data)} (${known.length ? `there: ${known.join(', ')}` : 'there are none'}); name an ONNX file, or bring one with: maskcast model add FILE|URL --name ${named}`,
+    `model "${named}" is neither a file nor a model in ${modelsFolder(data)} (${known.length ? `known: ${known.join(', ')}` : 'there are none'}); name an ONNX file, or bring one with: maskcast model add FILE|URL --name ${named}`,
   );
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { modelAddCommand, modelListCommand } from '../../../pipeline/commands/model-store.js';
-import { defaultModelFile, modelFile, runSettings } from '../../../pipeline/settings.js';
+import { defaultModelFile, modelFile, runSettings, shippedModelFiles } from '../../../pipeline/settings.js';
 import { writeSquareDetector } from '../../support/square-detector.js';
 
 describe('maskcast model add and list', () => {
@@ -48,7 +48,11 @@ describe('maskcast model add and list', () => {
       input: { width: 96, height: 64 },
     });
     const models = await list();
-    expect(models.filter((model) => !model.default)).toEqual([{ ...added, default: false }]);
+    const shipped = [...shippedModelFiles().values()];
+    expect(models.filter(({ file, default: isDefault }) => !isDefault && !shipped.includes(file))).toEqual([
+      { ...added, default: false },
+    ]);
+    expect(models.map(({ file }) => file)).toEqual(expect.arrayContaining(shipped));
     expect(models.filter((model) => model.default).map(({ file }) => file)).toEqual(
       [defaultModelFile()].filter(Boolean),
     );
@@ -68,9 +72,11 @@ describe('maskcast model add and list', () => {
   it("a model's name stands for its file", () => {
     const file = join(data, 'models/mine.onnx');
     expect(modelFile('mine', data)).toBe(file);
+    expect(modelFile('default', data)).toBe(modelFile(undefined));
+    expect(modelFile('default.int8', data)).toMatch(/models\/weights\/default\.int8\.onnx$/);
     expect(runSettings(undefined, { model: 'mine', data, source: ['x.mp4'] }).model.file).toBe(file);
     expect(() => runSettings(undefined, { model: 'other', data })).toThrow(
-      /model "other" is neither a file nor a model .*there: junk, mine/,
+      /model "other" is neither a file nor a model .*known: junk, mine/,
     );
   });
 });

@@ -63,7 +63,7 @@ describe('bringing a model into the data folder', () => {
     expect(await stored()).toEqual(['square.onnx']);
     expect(Buffer.compare(await readFile(added.file), model)).toBe(0);
     expect(namedModelFile('square', data)).toBe(storedModel(data, 'square'));
-    expect(() => namedModelFile('circle', data)).toThrow(/"circle" is neither a file nor a model .*there: square/);
+    expect(() => namedModelFile('circle', data)).toThrow(/"circle" is neither a file nor a model .*known: square/);
     expect(namedModelFile('circle.onnx', data)).toBe('circle.onnx');
   });
 
