@@ -15,7 +15,9 @@ export const LEAST_LOOKS = 3;
 const LEAST_AGREEMENT = 0.95;
 /** A candidate may take this share of the machine's memory: ffmpeg, clips and other programs need the rest. */
 const MEMORY_SHARE = 0.5;
-const RULE: ChoiceRule = { margin: MARGIN, least: LEAST_LOOKS, mostBytes: totalmem() * MEMORY_SHARE };
+/** No hiccup of a shared machine is this large in processor time as well. */
+const CLEAR = 1.5;
+const RULE: ChoiceRule = { margin: MARGIN, least: LEAST_LOOKS, clear: CLEAR, mostBytes: totalmem() * MEMORY_SHARE };
 
 /** Measures a candidate once. */
 export type Look = (candidate: Candidate) => Promise<ProbeAnswer>;

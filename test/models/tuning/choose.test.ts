@@ -4,7 +4,7 @@ import { layoutsFor, nameForms, type Sample } from '../../../models/tuning/candi
 import { type ChoiceRule, choose } from '../../../models/tuning/choose.js';
 import { race, type Standing } from '../../../models/tuning/race.js';
 
-const RULE: ChoiceRule = { margin: 0.05, least: 3, mostBytes: 1e9 };
+const RULE: ChoiceRule = { margin: 0.05, least: 3, clear: 1.5, mostBytes: 1e9 };
 const sample = (msPerFrame: number, peakBytes = 1e6): Sample => ({
   msPerFrame,
   runMs: msPerFrame,
@@ -29,6 +29,18 @@ describe('choose', () => {
     expect(verdicts[1]!.ratio).toBeCloseTo(2, 2);
     expect(verdicts[1]!.medianMs).toBe(50);
     expect(verdicts[1]!.minMs).toBe(49);
+  });
+
+  it('one look is enough where clock and processor time both say so clearly, and only there', () => {
+    const direct = standing('direct', [6000]);
+    expect(chosen([direct, standing('other', [3300])])).toBe('other');
+    expect(chosen([direct, standing('other', [4500])])).toBe('direct');
+    expect(whyOf([direct, standing('other', [4500])], 'other')).toMatch(/1 of 3 looks/);
+    // The clock alone: the reference met a hiccup, its processor time did not.
+    const hiccup = { candidate: 'other', samples: [{ ...sample(3300), cpuMs: 5800 }] };
+    expect(chosen([direct, hiccup])).toBe('direct');
+    expect(chosen([direct, { candidate: 'other', samples: [] }])).toBe('direct');
+    expect(chosen([standing('direct', [6000, 6000]), standing('other', [3000, 4500])])).toBe('direct');
   });
 
   it('direct wins ties, and everything inside the margin is one', () => {
@@ -68,8 +80,8 @@ describe('choose', () => {
   });
 
   it('too few looks, a failure and too much memory each rule out', () => {
-    expect(chosen([standing('direct', [100, 100]), standing('other', [10, 10])])).toBe('direct');
-    expect(whyOf([standing('direct', [100, 100]), standing('other', [10, 10])], 'other')).toContain('2 of 3 looks');
+    expect(chosen([standing('direct', [100, 100]), standing('other', [80, 80])])).toBe('direct');
+    expect(whyOf([standing('direct', [100, 100]), standing('other', [80, 80])], 'other')).toContain('2 of 3 looks');
     expect(chosen([standing('direct', [100, 100, 100]), standing('other', [10, 10, 10], 'it crashed')])).toBe('direct');
     const big: Standing<string> = { candidate: 'big', samples: [10, 10, 10].map((ms) => sample(ms, 2e9)) };
     expect(chosen([standing('direct', [100, 100, 100]), big])).toBe('direct');
