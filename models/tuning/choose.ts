@@ -42,9 +42,9 @@ export interface ChoiceRule {
  */
 export function choose<C>(standings: readonly Standing<C>[], rule: ChoiceRule): Verdict<C>[] {
   const reference = standings[0]!.samples;
-  const figures = standings.map(({ samples }) => ratiosTo(reference, samples, ({ msPerFrame }) => msPerFrame));
-  const ratios = figures.map((one) => median(one));
-  const objections = standings.map((standing, i) => (i === 0 ? undefined : objection(standing, reference, rule)));
+  const figures = standings.map(({ samples }) => ratiosTo(reference, samples));
+  const ratios = figures.map((one) => median(one.map(({ clock }) => clock)));
+  const objections = standings.map((standing, i) => (i === 0 ? undefined : objection(standing, figures[i]!, rule)));
   const fit = ratios.map((ratio, i) => (i > 0 && objections[i] === undefined ? ratio : 0));
   const fastest = Math.max(...fit);
   const chosen = fastest > 0 ? fit.findIndex((ratio) => ratio > 0 && ratio * (1 + rule.margin) >= fastest) : 0;
@@ -67,21 +67,17 @@ export function choose<C>(standings: readonly Standing<C>[], rule: ChoiceRule): 
   });
 }
 
-function objection<C>(
-  { samples, left }: Standing<C>,
-  reference: readonly (Sample | undefined)[],
-  rule: ChoiceRule,
-): string | undefined {
+function objection<C>({ samples, left }: Standing<C>, ratios: readonly Ratio[], rule: ChoiceRule): string | undefined {
   if (left !== undefined) return left;
-  const ratios = ratiosTo(reference, samples, ({ msPerFrame }) => msPerFrame);
-  const isClear = [...ratios, ...ratiosTo(reference, samples, ({ cpuMs }) => cpuMs)].every((r) => r >= rule.clear);
+  const isClear = ratios.every(({ clock, cpu }) => Math.min(clock, cpu) >= rule.clear);
   if (ratios.length < (isClear ? 1 : rule.least))
     return `${ratios.length} of ${rule.least} looks in the time that was given`;
   const peakBytes = Math.max(...samples.flatMap((sample) => (sample ? [sample.peakBytes] : [])));
   if (peakBytes > rule.mostBytes)
     return `takes ${Math.round(peakBytes / 1e6)} MB, more than the ${Math.round(rule.mostBytes / 1e6)} MB allowed`;
-  const won = ratios.filter((ratio) => ratio > 1).length;
-  if (median(ratios) < 1 + rule.margin || won < Math.ceil(0.75 * ratios.length))
+  const clocks = ratios.map(({ clock }) => clock);
+  const won = clocks.filter((ratio) => ratio > 1).length;
+  if (median(clocks) < 1 + rule.margin || won < Math.ceil(0.75 * ratios.length))
     return 'not faster than the reference by more than noise';
   return undefined;
 }
@@ -89,14 +85,17 @@ function objection<C>(
 const tie = (ratio: number, best: number): string =>
   ratio < best ? 'another is faster' : 'no faster than a simpler one by more than noise';
 
-/** Reference ÷ candidate, for the rounds that both took part in. */
-function ratiosTo(
-  reference: readonly (Sample | undefined)[],
-  samples: readonly (Sample | undefined)[],
-  timeOf: (sample: Sample) => number,
-): number[] {
+/** Reference ÷ candidate in one round: above 1 is faster. */
+interface Ratio {
+  readonly clock: number;
+  /** Of processor time. */
+  readonly cpu: number;
+}
+
+/** For the rounds that both took part in. */
+function ratiosTo(reference: readonly (Sample | undefined)[], samples: readonly (Sample | undefined)[]): Ratio[] {
   return samples.flatMap((sample, round) => {
     const base = reference[round];
-    return sample && base ? [timeOf(base) / timeOf(sample)] : [];
+    return sample && base ? [{ clock: base.msPerFrame / sample.msPerFrame, cpu: base.cpuMs / sample.cpuMs }] : [];
   });
 }

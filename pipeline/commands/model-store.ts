@@ -26,6 +26,7 @@ export function modelAddCommand(): Command {
       try {
         const added = await addModel(from, {
           ...options,
+          reserved: new Set(shippedModelFiles().keys()),
           onProgress: (bytes, total) => {
             bar?.setTotal(inMegabytes(total ?? bytes));
             bar?.update(inMegabytes(bytes));

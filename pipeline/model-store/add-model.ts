@@ -19,6 +19,8 @@ export interface AddModelOptions extends DownloadOptions {
   readonly data: string;
   /** Left out: the file's own name. */
   readonly name?: string;
+  /** Names of the models that come with maskcast: nothing may take them, or a name would mean one thing here and another there. */
+  readonly reserved?: ReadonlySet<string>;
   /** What the file's SHA-256 must be, hex. */
   readonly sha256?: string;
 }
@@ -41,6 +43,11 @@ export async function addModel(from: string, options: AddModelOptions): Promise<
     throw new InputError(`--sha256 is "${sha256}"; it must be 64 hexadecimal digits`);
   }
   const name = checkedModelName(options.name ?? nameOf(from, remote));
+  if (options.reserved?.has(name)) {
+    throw new InputError(
+      `the model's name is "${name}", which is that of a model that comes with maskcast; choose one with --name`,
+    );
+  }
   const target = storedModel(data, name);
   if (existsSync(target)) throw existsAlready(name, target);
   await mkdir(modelsFolder(data), { recursive: true });

@@ -134,22 +134,15 @@ describe('tune', () => {
     expect(notes).toEqual(['100 % of the instances found on cuda and on the processor agree']);
   });
 
-  it('keeps to its time, and what was not measured enough stays direct', async () => {
+  it.each([
+    ['what was not measured enough stays direct', 80, 'direct'],
+    ['what is clearly faster needs no third look', 10, 'spectral'],
+  ])('keeps to its time, and %s', async (_, other, form) => {
     // A look takes a second: nine of them hold the first look and two rounds, cut somewhere.
-    const lab = laboratory(({ form }) => (form === 'direct' ? 100 : 80));
+    const lab = laboratory((candidate) => (candidate.form === 'direct' ? 100 : other));
     const tuning = await tuneOn(lab, { budgetS: 9, batches: [1] });
     expect(lab.now()).toBeLessThanOrEqual(9000);
-    expect(told(tuning)).toEqual([[1, 'direct', 2, 1]]);
-    expect(tuning.entry.asked).toEqual([]);
-    expect(notes.join()).toContain('give more with --budget');
-  });
-
-  it('what is clearly faster needs no third look, and the choice may be asked again', async () => {
-    // A look takes a second: nine of them hold the first look and two rounds, cut somewhere.
-    const lab = laboratory(({ form }) => (form === 'direct' ? 100 : 10));
-    const tuning = await tuneOn(lab, { budgetS: 9, batches: [1] });
-    expect(lab.now()).toBeLessThanOrEqual(9000);
-    expect(told(tuning)).toEqual([[1, 'spectral', 2, 1]]);
+    expect(told(tuning)).toEqual([[1, form, 2, 1]]);
     expect(tuning.entry.asked).toEqual([]);
     expect(notes.join()).toContain('give more with --budget');
   });

@@ -61,6 +61,12 @@ describe('maskcast model add and list', () => {
     expect(text).toContain(added.sha256);
   });
 
+  it('nothing takes the name of a model that comes with maskcast', async () => {
+    const add = run(modelAddCommand, join(folder, 'square.onnx'), '--data', data, '--name', 'default.int8');
+    await expect(add).rejects.toThrow(/the model's name is "default.int8", which is .* comes with maskcast.*--name/);
+    expect((await list()).filter(({ name }) => name === 'default.int8')).toHaveLength(1);
+  });
+
   it('list names a damaged file and goes on', async () => {
     await mkdir(join(data, 'models'), { recursive: true });
     await writeFile(join(data, 'models/junk.onnx'), 'junk');
