@@ -20,10 +20,15 @@ if (!name || !known.includes(name)) {
     const rows = await bench.run(rest, (line) => console.error(line));
     console.log(json ? JSON.stringify({ name, machine: machine(), rows }) : table(rows));
   } catch (cause) {
-    if (!(cause instanceof InputError)) throw cause;
+    if (!(cause instanceof InputError || isUsage(cause))) throw cause;
     console.error(cause.message);
     process.exitCode = 2;
   }
+}
+
+/** What `parseArgs` throws for an option or argument that a benchmark does not have. */
+function isUsage(cause: unknown): cause is Error {
+  return cause instanceof Error && 'code' in cause && String(cause.code).startsWith('ERR_PARSE_ARGS');
 }
 
 function table(rows: readonly BenchRow[]): string {
