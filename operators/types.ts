@@ -62,6 +62,18 @@ export interface Frame {
   release(): void;
 }
 
+/**
+ * The picture of a frame, small and grey: what the comparison of one frame with the next looks at. Cell `(i, j)` covers the
+ * source from `(i · cellWidth, j · cellHeight)` on.
+ */
+export interface Thumbnail extends Size {
+  /** Source pixels that a cell covers, across and down; they may be fractions. */
+  readonly cellWidth: number;
+  readonly cellHeight: number;
+  /** `[height, width]` mean brightness of each cell, 0…255. */
+  readonly luma: Float32Array;
+}
+
 /** COCO run-length code (compressed string, column-major) of a box's own crop. */
 export interface MaskRle {
   /** `[height, width]` of the crop in pixels. */
