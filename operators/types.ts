@@ -117,6 +117,8 @@ export interface DetectedFrame {
   readonly detectMs: number;
   readonly source: Size;
   readonly detections: readonly Detection[];
+  /** Where the detector was asked for it. It goes no further than to `watchCamera`: nothing published or recorded holds it. */
+  readonly thumbnail?: Thumbnail;
 }
 
 export type InstanceState = 'moving' | 'stationary' | 'lost';
