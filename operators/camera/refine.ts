@@ -1,8 +1,8 @@
 import { AT_REST, type Similarity } from './similarity.js';
 import type { Structure } from './structure.js';
 
-/** A difference this large (in spreads of the surroundings) counts a quarter: it is something that moves by itself. */
-export const STRAY = 0.4;
+/** In `refineTurn` a difference this large (in spreads of the surroundings) counts a quarter: it is something that moves by itself. */
+const STRAY = 0.4;
 const ROUNDS = 6;
 /** A round that moves the corner of the picture by less than this many cells is the last. */
 const SETTLED = 0.01;
@@ -18,9 +18,17 @@ const MOST_TURN = 0.25;
  * Lucas & Kanade 1981), each cell weighed by how well it agrees (Geman & McClure), so that what moves by itself has little say.
  * A shift has the same fractions in every cell, which makes this several times faster than `refineTurn`.
  *
+ * @param stray     difference that counts a quarter
+ * @param everyRow  only every so many-th row is looked at
  * @returns undefined where the pictures hold too little, or it runs away
  */
-export function refineShift(a: Structure, b: Structure, start: Similarity, stray = STRAY): Similarity | undefined {
+export function refineShift(
+  a: Structure,
+  b: Structure,
+  start: Similarity,
+  stray: number,
+  everyRow: number,
+): Similarity | undefined {
   const { width, height, values } = a;
   const next = b.values;
   const strayOver = 1 / stray ** 2;
@@ -32,7 +40,7 @@ export function refineShift(a: Structure, b: Structure, start: Similarity, stray
     const [y1, y2] = [Math.max(1, -wholeY), Math.min(height - 1, height - 1 - wholeY)];
     const [q11, q12, q21, q22] = [(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy];
     let [xx, xy, yy, bx, by] = [0, 0, 0, 0, 0];
-    for (let y = y1; y < y2; y++) {
+    for (let y = y1; y < y2; y += everyRow) {
       const end = y * width + x2;
       for (let at = y * width + x1, to = at + wholeY * width + wholeX; at < end; at++, to++) {
         const value = q11 * next[to]! + q12 * next[to + 1]! + q21 * next[to + width]! + q22 * next[to + width + 1]!;
@@ -100,7 +108,10 @@ export function refineTurn(a: Structure, b: Structure, start: Similarity, stride
         const turn = gy * u - gx * v;
         const trust = 1 / (1 + difference * difference * strayOver);
         const weight = trust * trust;
-        const [wx, wy, ws, wt] = [weight * gx, weight * gy, weight * scale, weight * turn];
+        const wx = weight * gx;
+        const wy = weight * gy;
+        const ws = weight * scale;
+        const wt = weight * turn;
         xx += wx * gx;
         xy += wx * gy;
         xs += wx * scale;

@@ -40,18 +40,27 @@ export interface Likeness {
  * @param moved  `[height, width]` the later picture as the motion brings it back, NaN out of view; `rival` likewise
  */
 export function voteOf(before: Structure, moved: Float32Array, rival: Float32Array): Vote {
+  const { width, height, values } = before;
+  const columnOf = columnsOf(width);
   const cells = new Float64Array(REGIONS);
   const left = new Float64Array(REGIONS);
   const gain = new Float64Array(REGIONS);
   const apart = new Float64Array(REGIONS);
-  forEachCell(before, moved, rival, (region, value, ofMotion, ofRival) => {
-    const a = ofMotion - value;
-    const b = ofRival - value;
-    cells[region]!++;
-    left[region]! += a * a;
-    gain[region]! += b * b - a * a;
-    apart[region]! += (a - b) ** 2;
-  });
+  for (let y = 1; y < height - 1; y++) {
+    const row = Math.floor((y * ROWS) / height) * COLUMNS;
+    for (let x = 1; x < width - 1; x++) {
+      const at = y * width + x;
+      const ofMotion = moved[at]! - values[at]!;
+      const ofRival = rival[at]! - values[at]!;
+      const between = ofMotion - ofRival;
+      if (Number.isNaN(between)) continue;
+      const region = row + columnOf[x]!;
+      cells[region]!++;
+      left[region]! += ofMotion * ofMotion;
+      gain[region]! += ofRival * ofRival - ofMotion * ofMotion;
+      apart[region]! += between * between;
+    }
+  }
   let [heard, agree, refuse] = [0, 0, 0];
   for (let region = 0; region < REGIONS; region++) {
     if (cells[region]! < LEAST_CELLS || !(apart[region]! * cells[region]! > CLEARLY * left[region]!)) continue;
@@ -65,16 +74,25 @@ export function voteOf(before: Structure, moved: Float32Array, rival: Float32Arr
 
 /** Compares the regions of two pictures by correlation. `after` as `moved` above. */
 export function likenessOf(before: Structure, after: Float32Array): Likeness {
+  const { width, height, values } = before;
+  const columnOf = columnsOf(width);
   const cells = new Float64Array(REGIONS);
   const both = new Float64Array(REGIONS);
   const ofBefore = new Float64Array(REGIONS);
   const ofAfter = new Float64Array(REGIONS);
-  forEachCell(before, after, after, (region, a, b) => {
-    cells[region]!++;
-    both[region]! += a * b;
-    ofBefore[region]! += a * a;
-    ofAfter[region]! += b * b;
-  });
+  for (let y = 1; y < height - 1; y++) {
+    const row = Math.floor((y * ROWS) / height) * COLUMNS;
+    for (let x = 1; x < width - 1; x++) {
+      const a = values[y * width + x]!;
+      const b = after[y * width + x]!;
+      if (Number.isNaN(b)) continue;
+      const region = row + columnOf[x]!;
+      cells[region]!++;
+      both[region]! += a * b;
+      ofBefore[region]! += a * a;
+      ofAfter[region]! += b * b;
+    }
+  }
   let [structured, same, sum] = [0, 0, 0];
   for (let region = 0; region < REGIONS; region++) {
     const least = LEAST_STRUCTURE * cells[region]!;
@@ -87,20 +105,6 @@ export function likenessOf(before: Structure, after: Float32Array): Likeness {
   return { structured, same, mean: structured > 0 ? sum / structured : 1 };
 }
 
-/** Calls with each cell off the edge that both later pictures show. */
-function forEachCell(
-  { width, height, values }: Structure,
-  one: Float32Array,
-  other: Float32Array,
-  visit: (region: number, value: number, one: number, other: number) => void,
-): void {
-  for (let y = 1; y < height - 1; y++) {
-    const row = Math.floor((y * ROWS) / height) * COLUMNS;
-    for (let x = 1; x < width - 1; x++) {
-      const at = y * width + x;
-      const a = one[at]!;
-      const b = other[at]!;
-      if (!Number.isNaN(a + b)) visit(row + Math.floor((x * COLUMNS) / width), values[at]!, a, b);
-    }
-  }
-}
+/** Which column of regions each column of cells belongs to. */
+const columnsOf = (width: number): Uint8Array =>
+  Uint8Array.from({ length: width }, (_, x) => Math.floor((x * COLUMNS) / width));

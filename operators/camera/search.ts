@@ -18,8 +18,8 @@ const STRAY_MIDDLE = 0.6;
 
 /**
  * The shift between two pictures that explains most of the difference, if one does: the best whole shifts of the coarsest
- * pictures, refined, the best of those on the middle ones, the best of those on the fine ones. Always gives an answer; whether
- * to believe it is the caller's affair.
+ * pictures, refined, and the best of those on the middle ones. Always gives an answer, in cells of the fine pictures, to be
+ * refined there; whether to believe it is the caller's affair.
  */
 export function searchShift(before: Pyramid, after: Pyramid): Similarity {
   const coarse = [
@@ -30,19 +30,19 @@ export function searchShift(before: Pyramid, after: Pyramid): Similarity {
   ];
   const middle = bestOf(coarse, FINALISTS, before[2], after[2], STRAY_COARSE).map((motion) => resized(motion, 2));
   const [best] = bestOf(middle, 1, before[1], after[1], STRAY_MIDDLE);
-  return refineShift(before[0], after[0], resized(best ?? AT_REST, 2)) ?? AT_REST;
+  return resized(best ?? AT_REST, 2);
 }
 
 /** Lets a shift turn and grow, on the middle pictures and then on the fine ones; undefined where that runs away. */
 export function searchTurn(before: Pyramid, after: Pyramid, shift: Similarity): Similarity | undefined {
-  const middle = refineTurn(before[1], after[1], resized(shift, 1 / 2), 1);
-  return middle && refineTurn(before[0], after[0], resized(middle, 2), 2);
+  const middle = refineTurn(before[1], after[1], resized(shift, 1 / 2), 2);
+  return middle && refineTurn(before[0], after[0], resized(middle, 2), 3);
 }
 
 /** Refines each and gives those that agree best, best first. */
 function bestOf(starts: readonly Similarity[], most: number, a: Structure, b: Structure, stray: number): Similarity[] {
   return starts
-    .flatMap((start) => refineShift(a, b, start, stray) ?? [])
+    .flatMap((start) => refineShift(a, b, start, stray, 1) ?? [])
     .map((motion) => ({ motion, agreement: agreementOf(a, b, motion) }))
     .sort((one, other) => other.agreement - one.agreement)
     .slice(0, most)

@@ -26,15 +26,20 @@ export const resized = ({ shiftX, shiftY, re, im }: Similarity, factor: number):
 export const reachOf = ({ shiftX, shiftY, re, im }: Similarity, { width, height }: Size): number =>
   Math.hypot(shiftX, shiftY) + (Math.hypot(width, height) / 2) * Math.hypot(re - 1, im);
 
-/** What of the later picture lies where each cell of the earlier one has moved to, `[height, width]`; NaN where that is out of view. */
+/**
+ * What of the later picture lies where each cell of the earlier one has moved to, `[height, width]`; NaN where that is out of view.
+ *
+ * @param everyRow  only every so many-th row is filled, the others are NaN
+ */
 export function interpolate(
   { width, height, values }: Structure,
   { shiftX, shiftY, re, im }: Similarity,
+  everyRow = 1,
 ): Float32Array {
   const moved = new Float32Array(width * height).fill(Number.NaN);
   const middleX = (width - 1) / 2;
   const middleY = (height - 1) / 2;
-  for (let y = 0; y < height; y++) {
+  for (let y = 1; y < height - 1; y += everyRow) {
     let toX = middleX + shiftX - re * middleX - im * (y - middleY);
     let toY = middleY + shiftY - im * middleX + re * (y - middleY);
     for (let x = 0; x < width; x++, toX += re, toY += im) {

@@ -1,6 +1,6 @@
 import type { Affine } from '../geometry/affine.js';
 import type { Thumbnail } from '../types.js';
-import { refineShift, refineTurn, STRAY } from './refine.js';
+import { refineShift, refineTurn } from './refine.js';
 import { likenessOf, REGIONS, voteOf } from './regions.js';
 import { layoutLikeness, type Pyramid, searchShift, searchTurn } from './search.js';
 import { AT_REST, interpolate, reachOf, type Similarity } from './similarity.js';
@@ -14,8 +14,8 @@ const BLANK = 2;
 const LEAST_CHANGE = 0.1;
 /** Where this share of the regions shows the same, the right place is found, or next to it. */
 const MOSTLY = 0.7;
-/** Once the place is found, what differs by half as much is already taken for something that moves by itself. */
-const SURE = STRAY / 2;
+/** A difference this large (in spreads of the surroundings) counts a quarter once the place is known: it moves by itself. */
+const STRAY = 0.2;
 /** A motion of less than this at the corner of the picture is none, in cells: 3 pixels of a picture 1920 wide. */
 const LEAST_MOTION = 0.15;
 /** Votes that a motion needs: heard of all regions, for it of those heard; and may have against it. */
@@ -65,17 +65,20 @@ export function stepCamera(before: CameraState | undefined, thumbnail: Thumbnail
   const a = before.structure ?? structureOf(before.thumbnail.luma, before.thumbnail);
   const b = structureOf(thumbnail.luma, thumbnail);
   const state = { thumbnail, structure: b };
-  const near = refineTurn(a, b, AT_REST, 2) ?? AT_REST;
-  const nearby = likenessOf(a, interpolate(b, near));
-  const isFound = nearby.same >= MOSTLY * nearby.structured;
-  if (isFound && reachOf(near, thumbnail) < LEAST_MOTION) return { state, cut: false };
+  const near = refineTurn(a, b, AT_REST, 3) ?? AT_REST;
+  const broughtBack = interpolate(b, near);
+  const { structured, same } = likenessOf(a, broughtBack);
+  const isFound = same >= MOSTLY * structured;
+  const reach = reachOf(near, a);
+  // Somebody walks past a camera that stands: the most frequent case of those that come as far as this.
+  const isAtRest = reach < LEAST_MOTION || (reach < ASIDE && !isBorneOut(a, broughtBack, b.values));
+  if (isFound && isAtRest) return { state, cut: false };
 
   const pyramids = isFound ? undefined : ([pyramidOf(before.thumbnail, a), pyramidOf(thumbnail, b)] as const);
   const rough = pyramids ? searchShift(...pyramids) : { ...near, re: 1, im: 0 };
-  const shift = refineShift(a, b, rough, SURE) ?? rough;
+  const shift = refineShift(a, b, rough, STRAY, 2) ?? rough;
   const turned = pyramids ? searchTurn(...pyramids, shift) : near;
-  // A turn and a scale count only where they explain the picture better all over.
-  const motion = turned && isBorneOut(a, interpolate(b, turned), interpolate(b, shift)) ? turned : shift;
+  const motion = turned && isBorneOut(a, sparse(b, turned), sparse(b, shift)) ? turned : shift;
   if (isTrusted(a, b, motion)) return { state, motion: inSource(motion, thumbnail), cut: false };
   const cut = !isFound && isElsewhere(a, b, shift) && layoutLikeness(before.thumbnail, thumbnail) <= MOST_LAYOUT;
   return { state, cut };
@@ -112,7 +115,7 @@ function pyramidOf(thumbnail: Thumbnail, fine: Structure): Pyramid {
 /** True when the regions bear out that the picture moved, and that it moved there and not a little further along either axis. */
 function isTrusted(a: Structure, b: Structure, motion: Similarity): boolean {
   if (reachOf(motion, a) < LEAST_MOTION) return false;
-  const moved = interpolate(b, motion);
+  const moved = sparse(b, motion);
   const { shiftX, shiftY } = motion;
   const rivals = [
     AT_REST,
@@ -121,8 +124,11 @@ function isTrusted(a: Structure, b: Structure, motion: Similarity): boolean {
     { ...motion, shiftY: shiftY - ASIDE },
     { ...motion, shiftY: shiftY + ASIDE },
   ];
-  return rivals.every((rival) => isBorneOut(a, moved, interpolate(b, rival)));
+  return rivals.every((rival) => isBorneOut(a, moved, rival === AT_REST ? b.values : sparse(b, rival)));
 }
+
+/** Every other row is enough to vote on. */
+const sparse = (later: Structure, motion: Similarity): Float32Array => interpolate(later, motion, 2);
 
 function isBorneOut(a: Structure, moved: Float32Array, rival: Float32Array): boolean {
   const { heard, agree, refuse } = voteOf(a, moved, rival);
