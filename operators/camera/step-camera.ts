@@ -25,14 +25,14 @@ const MOST_REFUSE = 0.25;
 /** So many cells beside a motion lie its rivals: a road whose edges all run one way does not tell a shift along them. */
 const ASIDE = 1;
 /**
- * A cut: at least a sixth of the regions have something in them before and after, no more than one of them shows the same (a
+ * A cut: at least a third of the regions have something in them before and after, no more than one of them shows the same (a
  * burnt-in clock may), on the mean they agree as by chance (pictures of different places up to 0.3, of one place from 0.5 on) …
  */
-const LEAST_STRUCTURED = 1 / 6;
+const LEAST_STRUCTURED = 1 / 3;
 const MOST_SAME = 1;
 const MOST_MEAN = 0.25;
-/** … and light and dark lie elsewhere, however they are shifted: 0.1 to 0.6 for different places, above in the fastest pans. */
-const MOST_LAYOUT = 0.55;
+/** … and light and dark lie elsewhere, however they are shifted: 0.1 to 0.6 for different places, more in the fastest pans. */
+const MOST_LAYOUT = 0.52;
 
 /** The last picture that showed something. Treat as opaque. */
 export interface CameraState {

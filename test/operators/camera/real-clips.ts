@@ -1,13 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { type CameraState, stepCamera } from '../../../operators/camera/step-camera.js';
 import { makeThumbnail } from '../../../operators/camera/thumbnail.js';
 import { warpPoint } from '../../../operators/geometry/affine.js';
 import type { Size, Thumbnail } from '../../../operators/types.js';
 
 const MEDIA = '../shared/media';
+const DATASETS = '../shared/datasets';
 
 /** Clips of the test media from cameras that stand, with their rates. */
 export const CLIPS = [
@@ -20,7 +22,9 @@ export const CLIPS = [
 ] as const;
 export type Clip = (typeof CLIPS)[number];
 
-export const absent = CLIPS.map(({ name }) => join(MEDIA, `${name}.mp4`)).filter((file) => !existsSync(file));
+export const absent = [...CLIPS.map(({ name }) => join(MEDIA, `${name}.mp4`)), DATASETS].filter(
+  (file) => !existsSync(file),
+);
 
 /** What workers see of a clip's frames: the form of a model whose input is as wide as it is here. */
 const INPUT: Size = { width: 640, height: 360 };
@@ -68,6 +72,21 @@ export async function thumbnailsOf(
   }
   const [code] = (await closed) as [number];
   if (code !== 0) throw new Error(`ffmpeg ended with ${code}`);
+  return thumbnails;
+}
+
+/** Thumbnails of a few hundred photographs, each of another place, cropped to the form of the clips. */
+export async function pictureThumbnails(): Promise<Thumbnail[]> {
+  const thumbnails: Thumbnail[] = [];
+  for (const set of ['coco-val-mini', 'train-coco']) {
+    const folder = join(DATASETS, set, 'images');
+    for (const name of readdirSync(folder).sort().slice(0, 300)) {
+      const crop = sharp(join(folder, name)).resize(INPUT.width, INPUT.height, { fit: 'cover' });
+      const pixels = await crop.removeAlpha().toColourspace('srgb').raw().toBuffer();
+      const placement = { scaleX: 1, scaleY: 1, offsetX: 0, offsetY: 0 };
+      thumbnails.push(makeThumbnail(pixels, INPUT.width, placement, INPUT));
+    }
+  }
   return thumbnails;
 }
 
