@@ -186,6 +186,12 @@ export const trackerSchema = z.strictObject({
   newScore: score.default(0.5).describe('A track begins only from a detection of at least this score'),
   keepLost: duration(0, 3600).prefault('2s').describe('How long a lost track may come back under its id'),
   maxGap: duration(0.1, 3600).prefault('5s').describe('A gap between two frames longer than this ends all tracks'),
+  cameraMotion: z
+    .enum(['auto', 'off'])
+    .default('auto')
+    .describe(
+      'auto: tracks move along with a camera that pans, turns or shakes, and end at a hard cut, as the pictures (else the boxes) tell; off: neither',
+    ),
 });
 
 export const configSchema = z.strictObject({

@@ -1,6 +1,6 @@
 import { concatMap, map, type OperatorFunction } from 'rxjs';
 import type { FrameBatch } from './batch-freshest.js';
-import type { DetectedFrame, Detection, Frame } from './types.js';
+import type { DetectedFrame, Detection, Frame, Thumbnail } from './types.js';
 
 /** What came of one frame that went to the detector: its detections, or the reason why there are none. */
 export type FrameOutcome = DetectedFrame | LostFrame;
@@ -17,9 +17,12 @@ export interface LostFrame {
 export const isDetected = (outcome: FrameOutcome): outcome is DetectedFrame => 'detections' in outcome;
 
 /** Runs a model on one batch; the frames stay the caller's. */
-export type DetectBatch = (
-  frames: readonly Frame[],
-) => Promise<{ readonly detections: readonly (readonly Detection[])[]; readonly detectMs: number }>;
+export type DetectBatch = (frames: readonly Frame[]) => Promise<{
+  readonly detections: readonly (readonly Detection[])[];
+  /** One a frame, where there are any. */
+  readonly thumbnails?: readonly Thumbnail[];
+  readonly detectMs: number;
+}>;
 
 /**
  * Runs the detector on each batch as soon as it arrives (the batcher's credits bound how many at once) and emits one
@@ -37,7 +40,7 @@ export function detect(
   const runBatch = async ({ frames, done }: FrameBatch): Promise<FrameOutcome[]> => {
     const startMs = now();
     try {
-      const { detections, detectMs } = await run(frames);
+      const { detections, thumbnails, detectMs } = await run(frames);
       return frames.map((frame, row) => ({
         camera: frame.camera,
         epoch: frame.epoch,
@@ -50,6 +53,7 @@ export function detect(
         detectMs,
         source: frame.source,
         detections: detections[row] ?? [],
+        ...(thumbnails?.[row] && { thumbnail: thumbnails[row] }),
       }));
     } catch (cause) {
       onFailed(cause, frames);

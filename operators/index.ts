@@ -10,4 +10,5 @@ export * from './share-detector.js';
 export * from './split-epochs.js';
 export * from './track-instances.js';
 export * from './types.js';
+export * from './watch-camera.js';
 export * from './zones/find-zones.js';

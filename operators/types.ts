@@ -62,6 +62,18 @@ export interface Frame {
   release(): void;
 }
 
+/**
+ * The picture of a frame, small and grey: what the comparison of one frame with the next looks at. Cell `(i, j)` covers the
+ * source from `(i · cellWidth, j · cellHeight)` on.
+ */
+export interface Thumbnail extends Size {
+  /** Source pixels that a cell covers, across and down; they may be fractions. */
+  readonly cellWidth: number;
+  readonly cellHeight: number;
+  /** `[height, width]` mean brightness of each cell, 0…255. */
+  readonly luma: Float32Array;
+}
+
 /** COCO run-length code (compressed string, column-major) of a box's own crop. */
 export interface MaskRle {
   /** `[height, width]` of the crop in pixels. */
@@ -105,6 +117,8 @@ export interface DetectedFrame {
   readonly detectMs: number;
   readonly source: Size;
   readonly detections: readonly Detection[];
+  /** Where the detector was asked for it. It goes no further than to `watchCamera`: nothing published or recorded holds it. */
+  readonly thumbnail?: Thumbnail;
 }
 
 export type InstanceState = 'moving' | 'stationary' | 'lost';

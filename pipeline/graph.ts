@@ -9,6 +9,7 @@ import { type EpochStream, splitEpochs } from '../operators/split-epochs.js';
 import { trackInstances } from '../operators/track-instances.js';
 import { TRACKER_DEFAULTS } from '../operators/tracking/step-tracker.js';
 import type { TrackEvent, TrackedFrame } from '../operators/types.js';
+import { watchCamera } from '../operators/watch-camera.js';
 import { findZones } from '../operators/zones/find-zones.js';
 import type { Detector } from './inference/pool.js';
 import type { Source } from './sources/source.js';
@@ -67,12 +68,14 @@ export function runGraph({
   const analyse = ({ name, config, onTracked, onEvent, onEpochEnd }: CameraRoad, { epoch, frames }: EpochStream) => {
     const tracked = frames.pipe(
       keepLabels(new Set(Object.keys(config.labels))),
+      watchCamera(),
       trackInstances({
         highScore: tracker.highScore,
         lowScore: Math.min(TRACKER_DEFAULTS.lowScore, tracker.highScore),
         // What was detected in a frame is drawn and published as it was detected.
         smoothing: 0,
         newScore: tracker.newScore,
+        cameraMotion: tracker.cameraMotion,
         keepLostS: tracker.keepLost,
         maxGapS: tracker.maxGap,
         idPrefix: idPrefix(name, epoch),

@@ -82,7 +82,12 @@ export async function runPipeline({ config, log, tap, signal, onReady }: RunOpti
   if (names.length === 0)
     throw new InputError('no camera is named; give one with --source URL or under "cameras" in the configuration');
   const startedMs = Date.now();
-  const detector = await openDetector({ ...config.model, dataFolder: config.data, log });
+  const detector = await openDetector({
+    ...config.model,
+    dataFolder: config.data,
+    thumbnails: config.tracker.cameraMotion === 'auto',
+    log,
+  });
   let publisher: Publisher | undefined;
   let recorder: Recorder | undefined;
   try {

@@ -1,12 +1,13 @@
 /**
  * Program of an inference thread: owns one ONNX Runtime session, takes frames by handle (their pixels are shared memory) and
- * answers with instances in transferred arrays. It ends by message only: `terminate()` inside a run aborts the process.
+ * answers with instances, and thumbnails where they are wanted, in transferred arrays. It ends by message only: `terminate()` inside a run aborts the process.
  */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { InputError } from '../../config/errors.js';
-import type { ModelFrame } from '../adapters/adapter.js';
+import { makeThumbnail } from '../../operators/camera/thumbnail.js';
+import type { FrameInstances, ModelFrame } from '../adapters/adapter.js';
 import { type Model, openModel } from './model.js';
-import type { FromWorker, ToWorker, WorkerData } from './worker-messages.js';
+import type { FromWorker, SeenFrame, ToWorker, WorkerData } from './worker-messages.js';
 
 if (isMainThread || !parentPort) throw new Error('worker.js is started as a worker thread by pipeline/inference');
 const port = parentPort;
@@ -46,10 +47,21 @@ async function serve(model: Model): Promise<void> {
 async function answer(model: Model, job: number, frames: readonly ModelFrame[]): Promise<void> {
   try {
     const instances = await model.run(frames);
-    const arrays = instances.flatMap(({ boxes, scores, classes }) => [boxes.buffer, scores.buffer, classes.buffer]);
+    const seen = options.thumbnails ? instances.map((one, row) => withThumbnail(one, frames[row]!, model)) : instances;
+    const arrays = seen.flatMap(({ boxes, scores, classes, thumbnail }: SeenFrame) => [
+      boxes.buffer,
+      scores.buffer,
+      classes.buffer,
+      ...(thumbnail ? [thumbnail.luma.buffer] : []),
+    ]);
     // Typed arrays of an adapter are on ArrayBuffers of their own; the types cannot say so.
-    say({ kind: 'done', job, instances }, arrays as ArrayBuffer[]);
+    say({ kind: 'done', job, seen }, arrays as ArrayBuffer[]);
   } catch (cause) {
     say({ kind: 'failed', job, message: cause instanceof Error ? cause.message : String(cause) });
   }
+}
+
+/** Here and not on the main thread, which has no loop over pixels; the frame is at hand until the answer. */
+function withThumbnail(one: FrameInstances, { pixels, placement, source }: ModelFrame, { info }: Model): SeenFrame {
+  return { ...one, thumbnail: makeThumbnail(pixels, info.input.width, placement, source) };
 }

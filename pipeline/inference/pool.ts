@@ -4,7 +4,7 @@ import type { FrameInstances } from '../../models/adapters/adapter.js';
 import type { ModelInfo, ModelProvider } from '../../models/runtime/model.js';
 import { workerUrl } from '../../models/runtime/worker-url.js';
 import { fileDigest } from '../../models/tuning/store.js';
-import type { Detection, Frame } from '../../operators/types.js';
+import type { Detection, Frame, Thumbnail } from '../../operators/types.js';
 import type { Log } from '../log.js';
 import { chooseLayout } from './layout.js';
 import { openThreads } from './threads.js';
@@ -30,6 +30,8 @@ export interface DetectorOptions {
    * out: the file runs as it is.
    */
   readonly dataFolder?: string;
+  /** Also make a thumbnail of each frame, for `watchCamera`; left out: no. */
+  readonly thumbnails?: boolean;
 }
 
 /** What is loaded and how it runs. */
@@ -46,6 +48,8 @@ export interface DetectorInfo extends Omit<ModelInfo, 'fixedBatch'> {
 export interface DetectResult {
   /** One list a frame, in the order of the frames; best score first. */
   readonly detections: readonly (readonly Detection[])[];
+  /** One a frame where the detector was asked for them. */
+  readonly thumbnails?: readonly Thumbnail[];
   /** From the hand-over to a worker to the last result, ms. */
   readonly detectMs: number;
   /** Waited for a free worker, ms. */
@@ -89,7 +93,7 @@ const AUTO_BATCH = 4;
  * @throws InputError when file, signature or provider is at fault
  */
 export async function openDetector(options: DetectorOptions): Promise<Detector> {
-  const { file, provider, log, minScore, labels } = options;
+  const { file, provider, log, minScore, labels, thumbnails: wantsThumbnails = false } = options;
   const note = (sentence: string): void => log.info({ model: file }, sentence);
   const program = workerUrl(import.meta.url, '../../models/runtime/worker.js');
   const cores = availableParallelism();
@@ -105,6 +109,7 @@ export async function openDetector(options: DetectorOptions): Promise<Detector> 
         batch: run.batch,
         minScore,
         threads: run.threads,
+        thumbnails: wantsThumbnails,
         ...(labels ? { labels } : {}),
       },
       note,
@@ -162,16 +167,25 @@ export async function openDetector(options: DetectorOptions): Promise<Detector> 
       // All must be over before the caller may release the frames, also when one fails.
       const outcomes = await Promise.allSettled(chunks(frames, perRun).map((chunk) => threads.run(chunk, onStart)));
       const detections: Detection[][] = [];
+      const thumbnails: Thumbnail[] = [];
       for (const outcome of outcomes) {
         if (outcome.status === 'rejected') {
           counts.failed++;
           throw outcome.reason;
         }
-        for (const one of outcome.value) detections.push(toDetections(one, info.labels));
+        for (const one of outcome.value) {
+          detections.push(toDetections(one, info.labels));
+          if (one.thumbnail) thumbnails.push(one.thumbnail);
+        }
       }
       counts.batches++;
       counts.frames += frames.length;
-      return { detections, detectMs: performance.now() - startedMs, waitMs: startedMs - askedMs };
+      return {
+        detections,
+        ...(wantsThumbnails && { thumbnails }),
+        detectMs: performance.now() - startedMs,
+        waitMs: startedMs - askedMs,
+      };
     },
     stats: () => ({ ...counts, lost: threads.lost, waiting: threads.waiting }),
     close: () => threads.close(),

@@ -1,4 +1,5 @@
-import type { FrameInstances, ModelFrame } from '../../models/adapters/adapter.js';
+import type { ModelFrame } from '../../models/adapters/adapter.js';
+import type { SeenFrame } from '../../models/runtime/worker-messages.js';
 import { type InferenceThread, WorkerLost } from './worker-thread.js';
 
 /** Inference threads of one model: each run goes to the first that is free, and a thread that dies is replaced. */
@@ -15,7 +16,7 @@ export interface Threads {
    * @param onStart  called when a thread has taken it
    * @throws WorkerLost when the thread died with it; Error when the run failed or the threads are closed
    */
-  run(frames: readonly ModelFrame[], onStart: () => void): Promise<readonly FrameInstances[]>;
+  run(frames: readonly ModelFrame[], onStart: () => void): Promise<readonly SeenFrame[]>;
   /** Lets the runs under way end, refuses those that wait, ends the threads. */
   close(): Promise<void>;
 }
@@ -37,7 +38,7 @@ const HEALTHY_MS = 60_000;
 interface Job {
   readonly frames: readonly ModelFrame[];
   onStart(): void;
-  resolve(instances: readonly FrameInstances[]): void;
+  resolve(seen: readonly SeenFrame[]): void;
   reject(cause: unknown): void;
 }
 

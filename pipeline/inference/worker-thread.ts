@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import { InputError } from '../../config/errors.js';
-import type { FrameInstances, ModelFrame } from '../../models/adapters/adapter.js';
+import type { ModelFrame } from '../../models/adapters/adapter.js';
 import type { ModelInfo } from '../../models/runtime/model.js';
-import type { FromWorker, ToWorker, WorkerData } from '../../models/runtime/worker-messages.js';
+import type { FromWorker, SeenFrame, ToWorker, WorkerData } from '../../models/runtime/worker-messages.js';
 
 /** An inference thread died (uncaught error, out of memory) with a run in its hands. The run's frames are lost; a new thread takes over. */
 export class WorkerLost extends Error {
@@ -17,7 +17,7 @@ export interface InferenceThread {
    *
    * @throws WorkerLost when the thread died; Error when only this run failed
    */
-  run(frames: readonly ModelFrame[]): Promise<readonly FrameInstances[]>;
+  run(frames: readonly ModelFrame[]): Promise<readonly SeenFrame[]>;
   /** Lets the run under way end, frees the model and waits for the thread's end. */
   close(): Promise<void>;
   /** Settles when the thread is gone, with the reason when nobody asked for its end. */
@@ -39,7 +39,7 @@ export function startThread(
   const worker = new Worker(program, { workerData, name: 'inference', execArgv: [] });
   const post = (message: ToWorker): void => worker.postMessage(message);
   let job = 0;
-  let pending: { resolve(instances: readonly FrameInstances[]): void; reject(cause: Error): void } | undefined;
+  let pending: { resolve(seen: readonly SeenFrame[]): void; reject(cause: Error): void } | undefined;
   let closing = false;
   let reason: Error | undefined;
 
@@ -59,7 +59,7 @@ export function startThread(
     if (!pending || !('job' in message) || message.job !== job) return;
     const { resolve, reject } = pending;
     pending = undefined;
-    if (message.kind === 'done') resolve(message.instances);
+    if (message.kind === 'done') resolve(message.seen);
     else reject(new Error(`inference failed: ${message.message}`));
   };
 

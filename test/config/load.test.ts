@@ -49,6 +49,7 @@ cameras:
       data: 'maskcast-data',
       cameras: {},
       mqtt: { prefix: 'maskcast' },
+      tracker: { cameraMotion: 'auto' },
     });
   });
 
@@ -69,6 +70,7 @@ cameras:
       'model: { provider: gpu }\n',
       'site.yaml:1: model.provider is "gpu"; it must be "auto" or "cpu" or "webgpu" or "cuda" or "tensorrt" or "coreml" or "directml"',
     ],
+    ['tracker: { cameraMotion: on }\n', 'site.yaml:1: tracker.cameraMotion is "on"; it must be "auto" or "off"'],
     ['cameras: []\n', 'site.yaml:1: cameras is []; it must be a block of names'],
     [
       'cameras:\n  g: { source: "rtsp://${NOT_SET}@h" }\n',

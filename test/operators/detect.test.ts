@@ -2,7 +2,7 @@ import { from, Subject, toArray } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import type { FrameBatch } from '../../operators/batch-freshest.js';
 import { detect, type FrameOutcome, isDetected } from '../../operators/detect.js';
-import type { Detection } from '../../operators/types.js';
+import type { Detection, Thumbnail } from '../../operators/types.js';
 import { testFrame } from './support-frames.js';
 
 const person: Detection = { label: 'person', score: 0.9, box: [0, 0, 10, 20] };
@@ -31,6 +31,27 @@ describe('detect', () => {
     ]);
     expect(frames.map((frame) => frame.released())).toEqual([1, 1]);
     expect(credits).toBe(1);
+  });
+
+  it('gives each frame its own thumbnail where the detector makes them', async () => {
+    const thumbnail = (grey: number): Thumbnail => ({
+      width: 1,
+      height: 1,
+      cellWidth: 100,
+      cellHeight: 100,
+      luma: Float32Array.of(grey),
+    });
+    const outcomes: FrameOutcome[] = [];
+    await from([{ frames: [testFrame('a', 0), testFrame('b', 7)], done: () => {} }])
+      .pipe(
+        detect(
+          async () => ({ detections: [[], []], thumbnails: [thumbnail(1), thumbnail(2)], detectMs: 5 }),
+          () => 0,
+          () => {},
+        ),
+      )
+      .forEach((outcome) => outcomes.push(outcome));
+    expect(outcomes.filter(isDetected).map((outcome) => outcome.thumbnail)).toEqual([thumbnail(1), thumbnail(2)]);
   });
 
   it('keeps the order of the batches when a later run is faster', async () => {

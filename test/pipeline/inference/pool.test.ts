@@ -108,6 +108,19 @@ describe('openDetector', () => {
     expect(detector.stats()).toEqual({ batches: 1, frames: 7, failed: 0, lost: 0, waiting: 0 });
   });
 
+  it('gives thumbnails with the detections where they are asked for, one a frame in its order', async () => {
+    const without = await open({ file: single });
+    expect(await without.detect([greyFrame(7)])).not.toHaveProperty('thumbnails');
+    const detector = await open({ file: single, workers: 2, thumbnails: true });
+    const { detections, thumbnails } = await detector.detect([greyFrame(51), greyFrame(200), greyFrame(9)]);
+    expect(detections).toHaveLength(3);
+    expect(thumbnails!.map(({ luma }) => luma[0])).toEqual([51, 200, 9]);
+    const { source } = greyFrame(1);
+    for (const { width, height, cellWidth, cellHeight } of thumbnails!) {
+      expect([width * cellWidth, height * cellHeight]).toEqual([source.width, source.height]);
+    }
+  });
+
   it('no frames are no work', async () => {
     const detector = await open({ file: single });
     expect((await detector.detect([])).detections).toEqual([]);
