@@ -273,10 +273,14 @@ def main():
         return
     before = network.tensors()
     network = train_whole(settings, network, teacher, pictures, work, evaluate)
-    # Between the two phases (Wortsman et al. 2022): boxes of the first, masks and drawings of the second.
+    # Between the two phases (boxes of the first, masks and drawings of the second), or two runs from one start (Wortsman et al. 2022).
+    other = Network(os.path.join(work, settings["blendWith"]), near(settings["body"])).tensors() if "blendWith" in settings else before
     with torch.no_grad():
         for n, p in network.w.items():
-            p.copy_(before[n.replace("/", ".")].lerp(p, settings["blend"]))
+            p.copy_(other[n.replace("/", ".")].lerp(p, settings["blend"]))
+    # A loss per pixel makes 0.5 the place where a pixel is as likely in as out; whole masks overlap most a little further out (Nowozin 2014).
+    with torch.no_grad():
+        network.get("mask.predict.bias").add_(settings.get("maskShift", 0))
     evaluate(network, "blended")
     last = history[-1]
     flat = {"box AP": last["bbox"]["AP"], "box AP50": last["bbox"]["AP50"], "mask AP": last["segm"]["AP"], "mask AP50": last["segm"]["AP50"],

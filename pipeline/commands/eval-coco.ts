@@ -10,6 +10,7 @@ import { type CocoTruth, parseCocoTruth } from '../../models/eval/coco/truth.js'
 import { detectCocoResults } from '../inference/coco-results.js';
 import { openDetector } from '../inference/pool.js';
 import { createLog, type Log } from '../log.js';
+import { modelFile } from '../settings.js';
 
 interface EvalCocoOptions {
   readonly annotations: string;
@@ -37,7 +38,7 @@ export function evalCocoCommand(): Command {
   return new Command('coco')
     .description('score a detector, or its saved results, against COCO ground truth')
     .requiredOption('--annotations <file>', 'COCO ground truth (JSON)')
-    .option('-m, --model <file>', 'detector (ONNX) to run on the pictures')
+    .option('-m, --model <file>', 'detector to run on the pictures: ONNX file, or name of a model')
     .option('--images <folder>', 'pictures of the ground truth')
     .addOption(
       new Option('--results <file>', 'COCO results (JSON) instead of a model').conflicts(['model', 'images', 'save']),
@@ -96,7 +97,7 @@ async function obtainResults(
   if (!(least >= 0 && least <= 1)) {
     throw new InputError(`--min-score is "${minScore}"; it must be a number from 0 to 1`);
   }
-  const detector = await openDetector({ ...checkConfig({}).model, file: model, minScore: least, log });
+  const detector = await openDetector({ ...checkConfig({}).model, file: modelFile(model), minScore: least, log });
   const bar = progressBar('pictures');
   try {
     const unknown = categories

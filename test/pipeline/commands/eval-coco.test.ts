@@ -83,6 +83,7 @@ test.each<[string, () => string[], RegExp]>([
   ['nothing to score', () => [], /give --model FILE with --images FOLDER, or --results FILE/],
   ['a model without pictures', () => ['--model', 'x.onnx'], /with --images FOLDER/],
   ['a score out of range', () => ['--model', 'x.onnx', '--images', folder, '--min-score', '2'], /--min-score is "2"/],
+  ['an unknown model', () => ['--model', 'nobody', '--images', folder], /model "nobody" is neither a file nor a model/],
   ['an unknown class', () => ['--results', join(goldens, 'results.json'), '--classes', 'cow'], /has no class "cow"/],
 ])('refuses %s', async (_what, args, message) => {
   const run = evalCoco('--annotations', join(goldens, 'truth.json'), ...args());
