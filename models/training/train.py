@@ -254,6 +254,8 @@ def main():
             network.get(f"{name}.{part}").zero_()
     # What the first stage is held to on photographs: what it was at the start, or the untouched body.
     teacher = Network(os.path.join(work, settings["teacher"]), near(settings["body"])) if "teacher" in settings else copy.deepcopy(network)
+    # What the result is blended with: another run's, read now so that a missing file is not found after hours; or the start of `whole`.
+    other = Network(os.path.join(work, settings["blendWith"]), near(settings["body"])).tensors() if "blendWith" in settings else None
     start = network.tensors()
     pictures = sets_of(settings, network.card["classes"], work)
     say(f"{len(pictures)} pictures, {sum(m is not None for p in pictures for m in p.segmentations)} masks")
@@ -271,10 +273,9 @@ def main():
         network = train_top(settings, network, pictures, work, evaluate)
     if arguments.until == "top":
         return
-    before = network.tensors()
+    other = other or network.tensors()
     network = train_whole(settings, network, teacher, pictures, work, evaluate)
     # Between the two phases (boxes of the first, masks and drawings of the second), or two runs from one start (Wortsman et al. 2022).
-    other = Network(os.path.join(work, settings["blendWith"]), near(settings["body"])).tensors() if "blendWith" in settings else before
     with torch.no_grad():
         for n, p in network.w.items():
             p.copy_(other[n.replace("/", ".")].lerp(p, settings["blend"]))
