@@ -57,7 +57,7 @@ export function demoCommand(): Command {
             onReady: ({ broker, prefix }) => {
               for (const line of [
                 `maskcast runs: camera "demo" is ${server.url('street')}, a scene served in a loop by our own RTSP server. Ctrl-C ends it.`,
-                `Messages:  mosquitto_sub -L ${broker}/${prefix}/#`,
+                `Messages:  mosquitto_sub -L ${broker}/${prefix}/+/events`,
                 `Clips:     ${options.data}/clips (annotated.mp4 in each; the first appears when somebody has left the picture)`,
                 `Your own:  npm start -- --source rtsp://user:password@camera/stream`,
                 `All options and a configuration file: README.md, docs/`,

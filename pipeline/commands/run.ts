@@ -64,7 +64,7 @@ export async function runWith(
         if (!onReady)
           log.info(
             { broker: run.broker, cameras: Object.keys(config.cameras) },
-            `running; subscribe with: mosquitto_sub -L ${run.broker}/${run.prefix}/#`,
+            `running; subscribe with: mosquitto_sub -L ${run.broker}/${run.prefix}/+/events`,
           );
         if (process.stderr.isTTY) hide = showProgress(() => run.progress());
       },
