@@ -1,8 +1,20 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { stepCamera } from '../../../operators/camera/step-camera.js';
 import type { Thumbnail } from '../../../operators/types.js';
 import { seeded } from '../tracking/scene.js';
-import { absent, CLIPS, panErrors, pictureThumbnails, thinned, thumbnailsOf, toldOf } from './real-clips.js';
+import {
+  absent,
+  CLIPS,
+  damagedClip,
+  panErrors,
+  pictureThumbnails,
+  thinned,
+  thumbnailsOf,
+  toldOf,
+} from './real-clips.js';
 import { changed } from './world.js';
 
 if (absent.length > 0) console.warn(`SKIPPED: ${absent.join(', ')} absent, so no camera is watched on real pictures`);
@@ -98,6 +110,32 @@ describe.skipIf(absent.length > 0)('whole clips', { timeout: 30 * 60_000 }, () =
       }
       console.log(`another picture in ${share} of the frame at once: ${wrong} cuts in ${pairs}`);
       if (share === 0.6) expect(wrong).toBe(0);
+    }
+  });
+
+  it.each([
+    ['every tenth picture but keyframes', 'if(mod(n,50)*not(mod(n,10)),500,0)'],
+    ['three pictures in a row', 'if(lt(abs(mod(n,50)-21),2),200,0)'],
+    ['the keyframe', 'if(mod(n,50),0,2000)'],
+    ['everything', '20000'],
+  ])('a stream with bytes lost in %s', async (lost, amount) => {
+    const folder = mkdtempSync(join(tmpdir(), 'maskcast-damaged-'));
+    try {
+      let [pairs, wrong, motions] = [0, 0, 0];
+      for (const clip of CLIPS) {
+        const file = damagedClip(clip, join(folder, 'damaged.mkv'), amount);
+        const { moved, cuts } = toldOf(await thumbnailsOf(clip, undefined, { file }));
+        console.log(
+          `${clip.name}, bytes lost in ${lost}: cuts ${cuts.join(' ')}; motions of ${moved.map((cells) => cells.toFixed(1)).join(' ')} cells`,
+        );
+        pairs += 199;
+        wrong += cuts.length;
+        motions += moved.length;
+      }
+      console.log(`bytes lost in ${lost}: ${wrong} cuts and ${motions} motions in ${pairs}`);
+      expect(wrong).toBeLessThan(0.01 * pairs);
+    } finally {
+      rmSync(folder, { recursive: true });
     }
   });
 

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -34,18 +34,19 @@ const INPUT: Size = { width: 640, height: 360 };
  *
  * @param source  size that the thumbnails speak of
  * @param filter  ffmpeg filter before the scaling
+ * @param file    what is decoded in the clip's place; may be damaged
  */
 export async function thumbnailsOf(
   clip: Clip,
   frames = Number.POSITIVE_INFINITY,
-  { source = clip as Size, filter = 'null' } = {},
+  { source = clip as Size, filter = 'null', file = join(MEDIA, `${clip.name}.mp4`) } = {},
 ): Promise<Thumbnail[]> {
   const limit = Number.isFinite(frames) ? ['-frames:v', String(frames)] : [];
   const scale = `format=rgb24,${filter},scale=${INPUT.width}:${INPUT.height}:flags=bilinear`;
   const decode = spawn(
     'ffmpeg',
     [
-      ...['-v', 'error', '-threads', '1', '-i', join(MEDIA, `${clip.name}.mp4`), '-vf', scale, ...limit],
+      ...['-v', 'fatal', '-threads', '1', '-i', file, '-vf', scale, ...limit],
       ...['-pix_fmt', 'rgb24', '-f', 'rawvideo', 'pipe:1'],
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
@@ -73,6 +74,19 @@ export async function thumbnailsOf(
   const [code] = (await closed) as [number];
   if (code !== 0) throw new Error(`ffmpeg ended with ${code}`);
   return thumbnails;
+}
+
+/**
+ * The clip as a camera with a keyframe every fifty pictures would send it, with bytes of its packets overwritten on the way.
+ *
+ * @param amount  ffmpeg's `noise` bitstream filter: how rarely a byte of packet n is overwritten; 0 never
+ */
+export function damagedClip(clip: Clip, into: string, amount: string): string {
+  const input = ['-i', join(MEDIA, `${clip.name}.mp4`), '-frames:v', '200', '-an'];
+  const camera = ['-c:v', 'libx264', '-preset', 'veryfast', '-g', '50', '-keyint_min', '50', '-bf', '0', '-crf', '26'];
+  const damage = ['-bsf:v', `noise=amount='${amount}'`];
+  execFileSync('ffmpeg', ['-v', 'error', '-y', ...input, ...camera, '-sc_threshold', '0', ...damage, into]);
+  return into;
 }
 
 /** Thumbnails of a few hundred photographs, each of another place, cropped to the form of the clips. */
