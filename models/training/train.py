@@ -6,6 +6,7 @@ import itertools
 import json
 import math
 import os
+import shutil
 import signal
 import sys
 import time
@@ -69,11 +70,22 @@ class Phase:
             self.average.values, self.average.steps, self.done = state["average"], state["steps"], state["done"]
             say(f"{name}: goes on at iteration {self.done}")
 
-    def save(self):
+    def save(self, last=False):
+        """Writes the checkpoint beside the old one, which stays whole until the new one is. A disk that is full is said and tried again with
+        the next; only the last one ends the run."""
         state = {"optimizer": self.optimizer.state_dict(), "weights": {n: p.detach() for n, p in self.network.w.items()},
                  "average": self.average.values, "steps": self.average.steps, "done": self.done}
-        torch.save(state, self.file + ".new")
-        os.replace(self.file + ".new", self.file)
+        try:
+            torch.save(state, self.file + ".new")
+            os.replace(self.file + ".new", self.file)
+        except (OSError, RuntimeError) as failure:  # PyTorch's writer raises the latter.
+            if os.path.exists(self.file + ".new"):
+                os.remove(self.file + ".new")
+            free = shutil.disk_usage(os.path.dirname(self.file)).free >> 20
+            text = f"{self.file} could not be written at iteration {self.done} ({free} MB free); one written before is whole: make room"
+            if last:
+                raise SystemExit(text + " and run the same command") from failure
+            say(text)
 
     def run(self, loss_of, evaluate):
         s = self.settings
@@ -101,12 +113,12 @@ class Phase:
                 say(f"{self.name} {self.done}/{total}: {means}; {(time.time() - since) / 100:.2f} s an iteration")
                 seen, since = {}, time.time()
             if self.done % s["save"] == 0 or self.done == total:
-                self.save()
+                self.save(last=self.done == total)
             if self.done % s["evaluate"] == 0 or self.done == total:
                 evaluate(self.average.into(self.network), f"{self.name} {self.done}")
                 since = time.time()
             if stop:
-                self.save()
+                self.save(last=True)
                 say(f"{self.name}: stopped at iteration {self.done}; run the same command to go on")
                 sys.exit(0)
 
