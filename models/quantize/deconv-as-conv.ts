@@ -3,11 +3,14 @@ import { floatsIn, type GraphLinks, intOf, intsOf, linksOf } from './graph-links
 
 /**
  * Rewrites transposed convolutions whose window equals their stride as 1×1 convolutions, which ONNX Runtime has in int8
- * (kernels.md §5). Every input cell makes a block of its own, so the four (k²) places of a block are channels until the end:
+ * (kernels.md §5). Every input cell makes a block of its own, so the k² places of a block are cells side by side until the end:
  *
- *   x [n, c, h, w] ─ 1×1 → [n, k·k·o, h, w] ─ view [n·k·k, o, h, w] ─ (ReLU, 1×1 …) ─ blocks put in place [n, o', k·h, k·w]
+ *   x [n, c, h, w] ─ 1×1 → [n, k·k·o, h, w] ─ view [n, o, h, w·k·k] ─ (ReLU, 1×1 …) ─ rows of blocks put in place [n, o', k·h, k·w]
  *
  * ReLU and plain 1×1 convolutions that alone read the result are computed before the blocks are put in place, on the same numbers.
+ *
+ * Views and the move are written with channels last, the layout in which the runtime has its int8 layers: it strikes out the transposes
+ * on both sides of each layer, and what moves in the end are runs of k·o' bytes. With channels first the same move takes byte by byte.
  */
 export function deconvAsConv(model: OnnxModel): OnnxModel {
   let current = model;
@@ -80,7 +83,32 @@ function replaceDeconv(
   const bias = floatsIn(links.constants.get(node.inputs[2] ?? '')) ?? new Float32Array(out);
   const repeated = Float32Array.from({ length: places * out }, (_, i) => bias[i % out]!);
   const rows = links.dimsOf(node.inputs[0]!)![0]!; // blockOf saw it.
-  const many: Dim = typeof rows === 'number' ? rows * places : `${places}*${rows}`;
+  const made: OnnxNode[] = [];
+  const emit = (
+    name: string,
+    from: string,
+    dims: readonly Dim[],
+    op: Pick<OnnxNode, 'op' | 'attributes'> & { more?: string[] },
+  ): string => {
+    const { more = [], ...what } = op;
+    made.push({
+      name: `${stem}:${name}`,
+      domain: '',
+      inputs: [from, ...more],
+      outputs: [value(`${stem}:${name}`, dims)],
+      ...what,
+    });
+    return `${stem}:${name}`;
+  };
+  const order = (...perm: number[]): Pick<OnnxNode, 'op' | 'attributes'> => ({
+    op: 'Transpose',
+    attributes: { perm: { kind: 'ints', value: perm } },
+  });
+  const view = (...dims: number[]): Pick<OnnxNode, 'op' | 'attributes'> & { more: string[] } => ({
+    op: 'Reshape',
+    attributes: {},
+    more: [shape([-1, ...dims])],
+  });
 
   // The chain that is computed on blocks.
   const chain: OnnxNode[] = [];
@@ -89,69 +117,38 @@ function replaceDeconv(
     chain.push(next);
     last = next.outputs[0]!;
   }
-  const inBlocks = (name: string): string => `${name}:blocks`;
-  const made: OnnxNode[] = [
-    {
-      name: stem,
-      op: 'Conv',
-      domain: '',
-      inputs: [
-        node.inputs[0]!,
-        constant(`${node.inputs[1]}:1x1`, [places * out, channels, 1, 1], weights),
-        constant(`${stem}:bias`, [places * out], repeated),
-      ],
-      outputs: [value(`${stem}:flat`, [rows, places * out, height, width])],
-      attributes: { kernel_shape: { kind: 'ints', value: [1, 1] } },
-    },
-    {
-      name: `${stem}:view`,
-      op: 'Reshape',
-      domain: '',
-      inputs: [`${stem}:flat`, shape([-1, out, height, width])],
-      outputs: [value(inBlocks(node.outputs[0]!), [many, out, height, width])],
-      attributes: {},
-    },
-    ...chain.map((one) => {
-      const depth = Number(links.dimsOf(one.outputs[0]!)?.[1] ?? out);
-      return {
-        ...one,
-        inputs: [inBlocks(one.inputs[0]!), ...one.inputs.slice(1)],
-        outputs: [value(inBlocks(one.outputs[0]!), [many, depth, height, width])],
-      };
-    }),
-  ];
-  const depth = chain.reduce(
-    (size, one) => (one.op === 'Conv' ? links.constants.get(one.inputs[1]!)!.dims[0]! : size),
-    out,
-  );
-  const spread = value(`${stem}:spread`, [rows, side, side, depth, height, width]);
-  const ordered = value(`${stem}:ordered`, [rows, depth, height, side, width, side]);
-  made.push(
-    {
-      name: `${stem}:split`,
-      op: 'Reshape',
-      domain: '',
-      inputs: [inBlocks(last), shape([-1, side, side, depth, height, width])],
-      outputs: [spread],
-      attributes: {},
-    },
-    {
-      name: `${stem}:order`,
-      op: 'Transpose',
-      domain: '',
-      inputs: [spread],
-      outputs: [ordered],
-      attributes: { perm: { kind: 'ints', value: [0, 3, 4, 1, 5, 2] } },
-    },
-    {
-      name: `${stem}:join`,
-      op: 'Reshape',
-      domain: '',
-      inputs: [ordered, shape([-1, depth, height * side, width * side])],
-      outputs: [last],
-      attributes: {},
-    },
-  );
+  const flat = value(`${stem}:flat`, [rows, places * out, height, width]);
+  made.push({
+    name: stem,
+    op: 'Conv',
+    domain: '',
+    inputs: [
+      node.inputs[0]!,
+      constant(`${node.inputs[1]}:1x1`, [places * out, channels, 1, 1], weights),
+      constant(`${stem}:bias`, [places * out], repeated),
+    ],
+    outputs: [flat],
+    attributes: { kernel_shape: { kind: 'ints', value: [1, 1] } },
+  });
+  let blocks = emit('channels-last', flat, [rows, height, width, places * out], order(0, 2, 3, 1));
+  let depth = out;
+  if (chain.length > 0) {
+    const beside = width * places;
+    blocks = emit('beside', blocks, [rows, height, beside, out], view(height, beside, out));
+    blocks = emit('first', blocks, [rows, out, height, beside], order(0, 3, 1, 2));
+    for (const one of chain) {
+      if (one.op === 'Conv') depth = links.constants.get(one.inputs[1]!)!.dims[0]!;
+      const done = value(`${one.outputs[0]}:blocks`, [rows, depth, height, beside]);
+      made.push({ ...one, inputs: [blocks, ...one.inputs.slice(1)], outputs: [done] });
+      blocks = done;
+    }
+    blocks = emit('done', blocks, [rows, height, beside, depth], order(0, 2, 3, 1));
+  }
+  // [h, w, dy, (dx, o')] → [h, dy, w, (dx, o')]
+  blocks = emit('split', blocks, [rows, height, width, side, side * depth], view(height, width, side, side * depth));
+  blocks = emit('move', blocks, [rows, height, side, width, side * depth], order(0, 1, 3, 2, 4));
+  blocks = emit('join', blocks, [rows, side * height, side * width, depth], view(side * height, side * width, depth));
+  made.push({ name: `${stem}:end`, domain: '', inputs: [blocks], outputs: [last], ...order(0, 3, 1, 2) });
   const gone = new Set([node, ...chain]);
   const nodes = model.graph.nodes.flatMap((one) => (one === node ? made : gone.has(one) ? [] : [one]));
   const produced = new Set(nodes.flatMap(({ outputs }) => outputs));

@@ -1,6 +1,6 @@
 import type { OnnxModel, OnnxNode, OnnxTensor, OnnxValue } from '../onnx/model.js';
 import type { ActivationScale } from './activation-scale.js';
-import { floatsIn, type GraphLinks, intOf, linksOf } from './graph-links.js';
+import { floatsIn, type GraphLinks, intOf, intsOf, linksOf } from './graph-links.js';
 import type { Int8Kind, Int8Plan } from './plan.js';
 import { lineOf } from './scales.js';
 import { type Int8Weights, meanShift, type WeightRounding } from './weight-scale.js';
@@ -187,15 +187,53 @@ class Rewriter {
           inputs: [...this.#triple(input!, node), ...this.#scale(result)],
         };
       case 'mean':
-        return {
-          ...made,
-          op: `QLinear${node.op}`,
-          domain: MICROSOFT,
-          inputs: [...this.#triple(input!, node), ...this.#scale(result)],
-        };
+        return this.#mean(node, result);
       case 'line':
         return this.#line(node, result);
     }
+  }
+
+  /**
+   * A mean of windows is a depthwise convolution whose weights are all 1 in the scale of one share: the same sums, rounded once. The
+   * runtime has that one with channels last, like its other int8 layers; its QLinearAveragePool makes it move every byte before the sums.
+   */
+  #mean(node: OnnxNode, result: string): OnnxNode {
+    const window = intsOf(node, 'kernel_shape') ?? [];
+    const channels = this.#links.dimsOf(node.inputs[0]!)?.[1];
+    const plain = !intsOf(node, 'pads')?.some(Boolean) && !intOf(node, 'ceil_mode', 0) && !intsOf(node, 'dilations');
+    if (node.op !== 'AveragePool' || typeof channels !== 'number' || !plain || node.attributes.auto_pad) {
+      return {
+        ...node,
+        op: `QLinear${node.op}`,
+        domain: MICROSOFT,
+        inputs: [...this.#triple(node.inputs[0]!, node), ...this.#scale(result)],
+        outputs: [bytesOf(result)],
+      };
+    }
+    const taps = window.reduce((all, side) => all * side, 1);
+    const { strides, kernel_shape } = node.attributes;
+    return {
+      ...node,
+      op: 'QLinearConv',
+      inputs: [
+        ...this.#triple(node.inputs[0]!, node),
+        this.#constant(
+          `ones:${channels}x${window}`,
+          'int8',
+          [channels, 1, ...window],
+          new Int8Array(channels * taps).fill(1),
+        ),
+        this.#constant(`share:${taps}`, 'float32', [], Float32Array.of(1 / taps)),
+        this.#constant('zero:s8', 'int8', [], new Int8Array(1)),
+        ...this.#scale(result),
+      ],
+      outputs: [bytesOf(result)],
+      attributes: {
+        ...(strides && { strides }),
+        ...(kernel_shape && { kernel_shape }),
+        group: { kind: 'int', value: channels },
+      },
+    };
   }
 
   #triple(name: string, near: OnnxNode): [bytes: string, scale: string, zero: string] {

@@ -67,7 +67,12 @@ const CASES: readonly (readonly [name: string, op: string, body: (g: GraphBuilde
   ['swish', 'QLinearSigmoid', (g, x) => mul(g, x, sigmoid(g, x))],
   ['channel gates', 'QLinearMul', (g, x) => mul(g, x, sigmoid(g, layer(g, globalAveragePool(g, x), CHANNELS, 1)))],
   ['a concatenation', 'QLinearConcat', (g, x) => concat(g, [x, layer(g, x, 4)], 1)],
-  ['an average', 'QLinearAveragePool', (g, x) => averagePool(g, x, [2, 2])],
+  ['an average, a depthwise convolution', 'QLinearConv', (g, x) => averagePool(g, x, [2, 2])],
+  [
+    'an average that reaches over the edge',
+    'QLinearAveragePool',
+    (g, x) => g.node('AveragePool', [x], { kernel_shape: [3, 3], pads: [1, 1, 1, 1] }, x),
+  ],
   ['a maximum', 'MaxPool', (g, x) => maxPool(g, x, [2, 2], { strides: [2, 2] })],
   ['cells repeated', 'Resize', (g, x) => upsample(g, x, 2, 'nearest')],
   [
