@@ -1,6 +1,7 @@
 import { InputError } from '../../config/errors.js';
 import type { GraphBuilder, Value } from '../onnx/graph-builder.js';
 import type { OnnxModel } from '../onnx/model.js';
+import { transpose } from '../onnx/ops/layout.js';
 import { onnxTensors } from '../weights/onnx-store.js';
 import { storedWeights } from '../weights/source.js';
 import { gatheredClass } from './gathered-class.js';
@@ -19,10 +20,11 @@ export const FORMS = {
   /** The separated convolution: convolutions, or products in the frequency domain of its lines. */
   separated: ['direct', 'spectral'],
   /**
-   * From RoIAlign to pooled features and masks: operators; operators, but only the predicted class's mask; or matrix products
-   * throughout (RoIAlign as interpolation matrices, 3×3 layers in the frequency domain), for the redesigned head and for C5.
+   * From RoIAlign to pooled features and masks: operators; operators, but only the predicted class's mask; the same with RoIAlign of
+   * the proposals as interpolation matrices, which int8 files can take too; or matrix products throughout (3×3 layers in the
+   * frequency domain), for the redesigned head and for C5.
    */
-  regions: ['ops', 'gathered', 'gemm'],
+  regions: ['ops', 'gathered', 'aligned', 'gemm'],
 } as const;
 
 export type Part = keyof typeof FORMS;
@@ -67,14 +69,20 @@ export function checkedForms(
   return { ...DIRECT, ...named };
 }
 
+/** What each form of the regions needs. */
+const REGION_SITES: Readonly<Record<Forms['regions'], (sites: Sites) => unknown>> = {
+  ops: () => true,
+  gathered: (sites) => sites.predict(),
+  aligned: (sites) => sites.proposals(),
+  gemm: (sites) => sites.box() || sites.mask(),
+};
+
 /** The forms that each part of a graph can take: just the first where the network has no such part, or an unusual one. */
 export function formsFor(model: OnnxModel): { readonly [P in Part]: readonly Forms[P][] } {
   const sites = new Sites(model);
   return {
     separated: FORMS.separated.slice(0, sites.separated() ? 2 : 1),
-    regions: FORMS.regions.filter(
-      (form) => form === 'ops' || (form === 'gathered' ? sites.predict() : sites.box() || sites.mask()),
-    ),
+    regions: FORMS.regions.filter((form) => REGION_SITES[form](sites)),
   };
 }
 
@@ -130,6 +138,14 @@ const gathered: Build = (g, sites, valueNamed) => {
   };
 };
 
+const aligned: Build = (g, sites, valueNamed) => {
+  const site = sites.proposals()!; // As above.
+  const regions = g.stage('align/aligned', () =>
+    transpose(g, alignByProducts(g, valueNamed(site.map), valueNamed(site.boxes), site), [0, 3, 1, 2]),
+  );
+  return { [site.regions]: regions, ...(sites.predict() && gathered(g, sites, valueNamed)) };
+};
+
 const gemm: Build = (g, sites, valueNamed) => {
   const box = sites.box();
   const mask = sites.mask();
@@ -159,4 +175,4 @@ const gemm: Build = (g, sites, valueNamed) => {
   return { ...made, ...(sites.predict() && gathered(g, sites, valueNamed)) };
 };
 
-const REGIONS: Readonly<Record<Forms['regions'], Build>> = { ops: () => ({}), gathered, gemm };
+const REGIONS: Readonly<Record<Forms['regions'], Build>> = { ops: () => ({}), gathered, aligned, gemm };

@@ -39,6 +39,12 @@ interface RegionSite {
   readonly layers: HeadLayers;
 }
 
+/** RoIAlign of a fixed number of proposals a frame, whatever reads it. */
+export type ProposalSite = Omit<RegionSite, 'frames' | 'every' | 'layers'> & {
+  /** `[N · proposals, C, bins, bins]` */
+  readonly regions: string;
+};
+
 /** The box branch: what classes and deltas are read from. */
 export interface BoxSite extends RegionSite {
   /** `[N · proposals, out · cells]` */
@@ -106,6 +112,16 @@ export class Sites {
     };
   }
 
+  /** Also in int8 files: the layers behind it do not matter. */
+  proposals(): ProposalSite | undefined {
+    for (const align of this.#nodes) {
+      const site = align.op === 'RoiAlign' && alignOf(align);
+      const flat = site && this.#makers.get(site.boxes);
+      if (flat && flat.op === 'Reshape') return { ...site, boxes: flat.inputs[0]!, regions: align.outputs[0]! };
+    }
+    return undefined;
+  }
+
   box(): BoxSite | undefined {
     for (const { site, end } of this.#regions()) {
       const pool = this.#only(end, 'AveragePool');
@@ -149,24 +165,12 @@ export class Sites {
   #regions(): { readonly site: RegionSite; readonly end: OnnxNode }[] {
     const found: { site: RegionSite; end: OnnxNode }[] = [];
     for (const align of this.#nodes) {
-      if (align.op !== 'RoiAlign') continue;
-      const { output_height: bins, sampling_ratio: samples, spatial_scale: scale } = align.attributes;
-      if (bins?.kind !== 'int' || samples?.kind !== 'int' || scale?.kind !== 'float') continue;
-      const behind = this.#redesigned(align, bins.value) ?? this.#c5(align, bins.value);
+      const known = align.op === 'RoiAlign' && alignOf(align);
+      if (!known) continue;
+      const behind = this.#redesigned(align, known.bins) ?? this.#c5(align, known.bins);
       if (!behind) continue;
       const { layers, end } = behind;
-      const [map, boxes, frames] = align.inputs;
-      const site = {
-        map: map!,
-        boxes: boxes!,
-        frames: frames!,
-        bins: bins.value,
-        every: bins.value / layers.side,
-        samples: samples.value,
-        stride: 1 / scale.value,
-        layers,
-      };
-      found.push({ site, end });
+      found.push({ site: { ...known, every: known.bins / layers.side, layers }, end });
     }
     return found;
   }
@@ -233,4 +237,19 @@ export class Sites {
     const readers = this.#readers.get(node.outputs[0]!) ?? [];
     return readers.length === 1 && readers[0]!.op === op ? readers[0] : undefined;
   }
+}
+
+/** What a RoIAlign reads and how. */
+function alignOf({ inputs, attributes }: OnnxNode): Omit<RegionSite, 'every' | 'layers'> | undefined {
+  const { output_height: bins, sampling_ratio: samples, spatial_scale: scale } = attributes;
+  if (bins?.kind !== 'int' || samples?.kind !== 'int' || scale?.kind !== 'float') return undefined;
+  const [map, boxes, frames] = inputs;
+  return {
+    map: map!,
+    boxes: boxes!,
+    frames: frames!,
+    bins: bins.value,
+    samples: samples.value,
+    stride: 1 / scale.value,
+  };
 }

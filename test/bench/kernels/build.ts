@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Forms, formsIn, withForms } from '../../../models/kernels/forms.js';
+import { type Forms, formsFor, formsIn, withForms } from '../../../models/kernels/forms.js';
 import { assemble } from '../../../models/nets/assemble.js';
 import { directSeparated } from '../../../models/nets/separated-conv.js';
 import { countModel } from '../../../models/onnx/count.js';
@@ -100,7 +100,7 @@ const noteOf = (file: string): string =>
     .map((pair) => pair.join('='))
     .join(',');
 
-/** Every convolution in int8; or, mixed, all but the separated one, which is spectral. */
+/** Every convolution in int8; or, mixed, all but the separated one, which is spectral, with RoIAlign of proposals as products. */
 export async function inInt8(
   { folder, threads }: BuildOptions,
   direct: string,
@@ -114,7 +114,9 @@ export async function inInt8(
     const feeds = (): Iterable<ReturnType<typeof feedsOf>> => Array.from({ length: CALIBRATION }, () => feedsOf(shape));
     const model = readModel(direct);
     const { model: quantized } = await quantizeModel({ model, feeds, threads, mixed, piled: false });
-    return mixed ? withForms(direct, quantized, { separated: 'spectral' }) : quantized;
+    if (!mixed) return quantized;
+    const regions = formsFor(quantized).regions.includes('aligned') ? 'aligned' : 'ops';
+    return withForms(direct, quantized, { separated: 'spectral', regions });
   });
   return { name: mixed ? 'mixed' : 'int8', file, note: mixed ? `int8, ${noteOf(file)}` : 'int8' };
 }

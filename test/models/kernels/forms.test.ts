@@ -54,7 +54,7 @@ describe('forms of a network', () => {
     const { network } = TINY.baseline!;
     expect(formsFor(build({ ...TINY.baseline!, network: { ...network, body: later } }))).toEqual({
       separated: ['direct'],
-      regions: ['ops', 'gathered'],
+      regions: ['ops', 'gathered', 'aligned'],
     });
   });
 

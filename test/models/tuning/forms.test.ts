@@ -26,14 +26,17 @@ describe('the forms of a file', () => {
       'direct',
       'separated=spectral',
       'regions=gathered',
+      'regions=aligned',
       'regions=gemm',
       'regions=gathered+separated=spectral',
+      'regions=aligned+separated=spectral',
       'regions=gemm+separated=spectral',
     ]);
     // No separated convolution, and the C5 head.
     expect(namesOf(await writeTiny(join(folder, 'baseline.onnx'), 'baseline'))).toEqual([
       'direct',
       'regions=gathered',
+      'regions=aligned',
       'regions=gemm',
     ]);
   });
@@ -47,7 +50,7 @@ describe('the forms of a file', () => {
   it('are what is left to change, in a file that has other forms already', async () => {
     const file = await writeTiny(join(folder, 'half.onnx'));
     const spectral = await buildFormFile(file, 'd'.repeat(64), { separated: 'spectral' }, folder);
-    expect(namesOf(spectral.file)).toEqual(['direct', 'regions=gathered', 'regions=gemm']);
+    expect(namesOf(spectral.file)).toEqual(['direct', 'regions=gathered', 'regions=aligned', 'regions=gemm']);
   });
 
   it('computed from nothing but the file give what it gives', async () => {
