@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { InputError } from '../../../config/errors.js';
+import { withForms } from '../../../models/kernels/forms.js';
 import { buildNetwork } from '../../../models/nets/network.js';
 import type { OnnxModel } from '../../../models/onnx/model.js';
 import { checkInt8 } from '../../../models/quantize/check.js';
@@ -75,6 +76,24 @@ describe('a whole network in int8', () => {
       ['masks', 28 * 28],
     ] as const)
       expect(batch[name]!.data.slice(0, rows * per)).toEqual(single[name]!.data);
+  });
+
+  it('takes RoIAlign of its proposals as products, and finds the same', async () => {
+    const aligned = withForms('int8', int8, { regions: 'aligned' });
+    expect(count(aligned, 'RoiAlign')).toBe(count(int8, 'RoiAlign') - 1);
+    expect(count(aligned, 'QLinearConv')).toBe(count(int8, 'QLinearConv'));
+    const [one, other] = await Promise.all(
+      [int8, aligned].map(async (graph) => {
+        const session = await openGraph(graph, { threads: 1 });
+        const found = await session.run([...feeds()][0]!);
+        await session.release();
+        return Array.from(found.scores!.data as Float32Array);
+      }),
+    );
+    expect(one!.length).toBeGreaterThan(5);
+    expect(other).toHaveLength(one!.length);
+    // A number at the middle between two bytes may round either way.
+    for (const [i, score] of one!.entries()) expect(Math.abs(score - other![i]!)).toBeLessThan(0.01);
   });
 
   it('keeps the card, under a digest of its own, and notes where it is from', () => {
