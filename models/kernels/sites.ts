@@ -1,4 +1,5 @@
-import type { OnnxModel, OnnxNode } from '../onnx/model.js';
+import type { OnnxModel, OnnxNode, OnnxValue } from '../onnx/model.js';
+import { CARD_KEY } from '../weights/card.js';
 
 /** Where a graph of ours computes its separated convolution. */
 export interface SeparatedSite {
@@ -84,7 +85,12 @@ export class Sites {
   readonly #shapes: ReadonlyMap<string, readonly number[]>;
   readonly #nodes: readonly OnnxNode[];
 
-  constructor({ graph }: OnnxModel) {
+  readonly #values: ReadonlyMap<string, OnnxValue>;
+  readonly #isOurs: boolean;
+
+  constructor({ graph, metadata }: OnnxModel) {
+    this.#isOurs = CARD_KEY in metadata;
+    this.#values = new Map(graph.values.map((value) => [value.name, value]));
     this.#nodes = graph.nodes;
     this.#makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
     for (const node of graph.nodes)
@@ -112,12 +118,21 @@ export class Sites {
     };
   }
 
-  /** Also in int8 files: the layers behind it do not matter. */
+  /**
+   * Also in int8 files: the layers behind it do not matter. With no weights to tell a graph of ours by, the card does: elsewhere
+   * a RoIAlign may sample otherwise, or its boxes belong to other frames.
+   */
   proposals(): ProposalSite | undefined {
+    if (!this.#isOurs) return undefined;
     for (const align of this.#nodes) {
       const site = align.op === 'RoiAlign' && alignOf(align);
       const flat = site && this.#makers.get(site.boxes);
-      if (flat && flat.op === 'Reshape') return { ...site, boxes: flat.inputs[0]!, regions: align.outputs[0]! };
+      if (!flat || flat.op !== 'Reshape') continue;
+      const [boxes, map] = [this.#values.get(flat.inputs[0]!), this.#values.get(site.map)];
+      const isFixed =
+        typeof boxes?.dims?.[1] === 'number' && map?.dims?.slice(1).every((size) => typeof size === 'number');
+      if (isFixed && boxes?.dims?.length === 3 && map?.type === 'float32')
+        return { ...site, boxes: flat.inputs[0]!, regions: align.outputs[0]! };
     }
     return undefined;
   }

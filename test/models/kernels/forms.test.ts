@@ -14,6 +14,7 @@ import { countModel } from '../../../models/onnx/count.js';
 import { decodeModel } from '../../../models/onnx/decode.js';
 import { encodeModel } from '../../../models/onnx/encode.js';
 import type { OnnxModel } from '../../../models/onnx/model.js';
+import { toFloat16 } from '../../../models/quantize/float16.js';
 import type { ModelSession } from '../../../models/runtime/session.js';
 import { cardIn, type ModelCard } from '../../../models/weights/card.js';
 import { seededWeights } from '../../../models/weights/seed.js';
@@ -56,6 +57,20 @@ describe('forms of a network', () => {
       separated: ['direct'],
       regions: ['ops', 'gathered', 'aligned'],
     });
+  });
+
+  it('RoIAlign as products is only for graphs that bear our card, in float16 too, where it stays float32', async () => {
+    const ours = build(TINY.redesigned!);
+    expect(formsFor({ ...ours, metadata: {} }).regions).toEqual(['ops', 'gathered', 'gemm']);
+    const { model: half } = toFloat16(ours);
+    const [plain, aligned] = await Promise.all(
+      [half, withForms('it', half, { regions: 'aligned' })].map((model) =>
+        withModel(reread(model), async (session) => numbersOf(await session.run(images(PICTURES)), 'scores')),
+      ),
+    );
+    expect(plain!.length).toBeGreaterThan(5);
+    expect(aligned).toHaveLength(plain!.length);
+    expect(relativeError(aligned!, plain!)).toBeLessThan(0.01);
   });
 
   it.each(Object.entries(TINY))(
