@@ -125,9 +125,9 @@ export class Sites {
   proposals(): ProposalSite | undefined {
     if (!this.#isOurs) return undefined;
     for (const align of this.#nodes) {
-      const site = align.op === 'RoiAlign' && alignOf(align);
+      const site = align.op === 'RoiAlign' ? alignOf(align) : undefined;
       const flat = site && this.#makers.get(site.boxes);
-      if (!flat || flat.op !== 'Reshape') continue;
+      if (!site || flat?.op !== 'Reshape') continue;
       const [boxes, map] = [this.#values.get(flat.inputs[0]!), this.#values.get(site.map)];
       const isFixed =
         typeof boxes?.dims?.[1] === 'number' && map?.dims?.slice(1).every((size) => typeof size === 'number');
