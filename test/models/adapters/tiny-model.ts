@@ -42,7 +42,7 @@ export function modelFolder(): { write(name: string, model: TinyModel): string; 
  * comes out tells which picture went in.
  *
  * @param batch   1, or a symbol for a dynamic batch
- * @param drudge  products of 768x768 matrices on the way, some 10 to 20 ms each, for a run that takes a while
+ * @param drudge  products of 768x768 matrices on the way, some 3 to 20 ms each, for a run that takes a while
  */
 export function greyMeter(batch: number | string, drudge = 0): Buffer {
   const cells = 21;

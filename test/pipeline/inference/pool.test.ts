@@ -22,7 +22,7 @@ const file = (name: string, bytes: Buffer): string => {
 };
 const single = file('single.onnx', greyMeter(1));
 const dynamic = file('dynamic.onnx', greyMeter('N'));
-const slow = file('slow.onnx', greyMeter(1, 4));
+const slow = file('slow.onnx', greyMeter(1, 20));
 
 let lines: { level: number; msg: string }[];
 let threads: Worker[];
