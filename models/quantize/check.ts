@@ -13,6 +13,8 @@ export interface Int8Check {
 /** Convolutions on float, by all names that ONNX Runtime gives them. */
 const FLOAT_CONVS = new Set(['Conv', 'FusedConv']);
 
+const PRODUCT = 'MatMulIntegerToFloat';
+
 /**
  * Runs an int8 graph once under the profiler: every QLinearConv of the file must run as one, and no convolution on float that
  * the file does not hold as such.
@@ -23,10 +25,12 @@ export async function checkInt8(model: OnnxModel, feeds: Tensors, threads: numbe
     operators.filter(({ op }) => matches(op)).reduce((sum, { nodes }) => sum + nodes, 0);
   const inFile = (op: string): number => model.graph.nodes.filter((node) => node.op === op).length;
   const int8 = count((op) => op === 'QLinearConv');
+  const [products, asked] = [count((op) => op === PRODUCT), inFile(PRODUCT)];
   const float = count((op) => FLOAT_CONVS.has(op));
   return {
     operators,
     unexpected: [
+      ...(products < asked ? [`${products} of ${asked} ${PRODUCT} ran`] : []),
       ...(int8 < inFile('QLinearConv') ? [`${int8} of ${inFile('QLinearConv')} QLinearConv ran`] : []),
       ...(float > inFile('Conv') ? [`${float} float convolutions ran, the file holds ${inFile('Conv')}`] : []),
     ],

@@ -16,7 +16,7 @@ export async function tooLargeForFloat16(
   walk: { readonly feeds: Feeds; readonly threads: number; readonly step: () => void },
 ): Promise<ReadonlySet<string>> {
   const { values } = toFloat16(model).report;
-  const { histograms } = await calibrate(model, values, [], walk);
+  const { histograms } = await calibrate(model, { values }, walk);
   return new Set(
     [...histograms].filter(([, { low, high }]) => Math.max(-low, high) * ROOM > HALF_MOST).map(([name]) => name),
   );

@@ -3,6 +3,8 @@ import type { Dim, OnnxModel, OnnxNode, OnnxTensor } from '../onnx/model.js';
 /** Who makes and who reads each value of a graph. */
 export interface GraphLinks {
   readonly constants: ReadonlyMap<string, OnnxTensor>;
+  /** Values that nodes make of constants alone: the runtime works them out once, when it loads the file. */
+  readonly folded: ReadonlySet<string>;
   readonly makerOf: ReadonlyMap<string, OnnxNode>;
   readonly readersOf: (value: string) => readonly OnnxNode[];
   readonly outputs: ReadonlySet<string>;
@@ -13,8 +15,14 @@ export interface GraphLinks {
 export function linksOf({ graph }: OnnxModel): GraphLinks {
   const readers = new Map<string, OnnxNode[]>();
   const makerOf = new Map<string, OnnxNode>();
+  const constants = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
+  const folded = new Set<string>();
   for (const node of graph.nodes) {
-    for (const name of node.outputs) makerOf.set(name, node);
+    const isFolded = node.inputs.length > 0 && node.inputs.every((name) => constants.has(name) || folded.has(name));
+    for (const name of node.outputs) {
+      makerOf.set(name, node);
+      if (isFolded) folded.add(name);
+    }
     for (const name of new Set(node.inputs)) {
       const list = readers.get(name);
       if (list) list.push(node);
@@ -25,7 +33,8 @@ export function linksOf({ graph }: OnnxModel): GraphLinks {
     [...graph.inputs, ...graph.outputs, ...graph.values].map((value) => [value.name, value.dims] as const),
   );
   return {
-    constants: new Map(graph.initializers.map((tensor) => [tensor.name, tensor])),
+    constants,
+    folded,
     makerOf,
     readersOf: (value) => readers.get(value) ?? [],
     outputs: new Set(graph.outputs.map(({ name }) => name)),

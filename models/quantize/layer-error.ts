@@ -4,6 +4,7 @@ import { type ActivationScale, fromByte } from './activation-scale.js';
 import type { Feeds } from './calibrate.js';
 import { linksOf } from './graph-links.js';
 import { numbersOf, observe } from './observe.js';
+import type { ProductLayer } from './product.js';
 import { bytesOf, type RewriteOptions, rewriteInt8 } from './rewrite.js';
 import { limitsOf } from './scales.js';
 
@@ -37,9 +38,9 @@ interface Measuring {
 }
 
 /**
- * Error that each convolution makes by itself: beside every float one stands its int8 twin, which reads the same float input.
+ * Error that each layer makes by itself: beside every float one stands its int8 twin, which reads the same float input.
  *
- * @returns by the convolution's node; undefined where no picture reached it
+ * @returns by the layer's node; undefined where no picture reached it
  */
 export async function ownErrors(
   model: OnnxModel,
@@ -77,17 +78,22 @@ function lowestOf(model: OnnxModel): (value: string) => number {
 
 interface Twin {
   readonly float: string;
+  /** Its result: bytes; of a product, float. */
   readonly bytes: string;
   readonly scale: ActivationScale;
 }
 
-/** The float graph with an int8 twin of every planned convolution beside it, whose results bear names of their own. */
+/** Of numbers that are no bytes. */
+const AS_IS: ActivationScale = { scale: 1, zero: 0 };
+
+/** The float graph with an int8 twin of every planned layer beside it, whose results bear names of their own. */
 function twinGraph(
   model: OnnxModel,
   options: RewriteOptions,
 ): { readonly model: OnnxModel; readonly results: ReadonlyMap<OnnxNode, Twin> } {
   const { plan } = options;
-  const kinds = new Map<OnnxNode, 'conv'>();
+  const kinds = new Map<OnnxNode, 'conv' | 'product'>();
+  const products = new Map<OnnxNode, ProductLayer>();
   const absorbed = new Map<OnnxNode, OnnxNode>();
   const scales = new Map(options.scales);
   const results = new Map<OnnxNode, Twin>();
@@ -97,20 +103,26 @@ function twinGraph(
     outputs: node.outputs.map((name) => `${name}:twin`),
   });
   for (const [node, kind] of plan.kinds) {
-    if (kind !== 'conv') continue;
+    if (kind !== 'conv' && kind !== 'product') continue;
     const activation = plan.absorbed.get(node);
     const value = activation?.outputs[0] ?? node.outputs[0]!;
-    const scale = options.scales.get(value)!;
     const copy = twin(node);
-    kinds.set(copy, 'conv');
+    kinds.set(copy, kind);
+    const product = plan.products.get(node);
+    if (product) products.set(copy, product);
     if (activation) absorbed.set(copy, twin(activation));
+    if (kind === 'product') {
+      results.set(node, { float: value, bytes: `${value}:twin`, scale: AS_IS });
+      continue;
+    }
+    const scale = options.scales.get(value)!;
     scales.set(`${value}:twin`, scale);
     results.set(node, { float: value, bytes: bytesOf(`${value}:twin`), scale });
   }
   const sizes = new Map([...model.graph.values, ...model.graph.outputs].map(({ name, dims }) => [name, dims]));
   const { graph } = rewriteInt8(
     { ...model, graph: { ...model.graph, nodes: [...kinds.keys()], outputs: [], values: [] } },
-    { ...options, plan: { kinds, absorbed, kept: new Map() }, scales },
+    { ...options, plan: { kinds, products, absorbed, kept: new Map() }, scales },
   );
   const named = new Set(model.graph.initializers.map(({ name }) => name));
   return {
@@ -124,9 +136,9 @@ function twinGraph(
         // Shapes, so that the samples of a twin are those of its float.
         values: [
           ...model.graph.values,
-          ...[...results.values()].map(({ float, bytes }) => ({
+          ...[...results.values()].map(({ float, bytes, scale }) => ({
             name: bytes,
-            type: 'uint8' as const,
+            type: scale === AS_IS ? ('float32' as const) : ('uint8' as const),
             dims: sizes.get(float),
           })),
         ],

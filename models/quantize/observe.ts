@@ -5,6 +5,9 @@ import type { ElementType, OnnxModel, OnnxNode, OnnxTensor, OnnxValue } from '..
 /** Numbers of one value and picture that are looked at. */
 const SAMPLES = 16_384;
 
+/** Every how many-th number of one matrix of a batch is looked at: prime, as {@link SAMPLES}' strides. */
+const BATCH_STRIDE = 67;
+
 /** What a copy of a graph gives out of itself beside its own outputs. */
 export interface Observation {
   readonly model: OnnxModel;
@@ -12,6 +15,15 @@ export interface Observation {
   readonly samples: ReadonlyMap<string, string>;
   /** Name of the output that holds the mean of each channel of each value asked for. */
   readonly means: ReadonlyMap<string, string>;
+  /** Name of the output that holds some numbers of each matrix of a batch, and how far it reaches from zero, `[batch, n]`, by value. */
+  readonly batches: ReadonlyMap<string, string>;
+}
+
+/** A batch of matrices whose numbers are wanted for each by itself. */
+export interface MatrixBatch {
+  readonly batch: number;
+  /** `[rows, batch, inner]` instead of `[batch, rows, inner]`. */
+  readonly batchInside: boolean;
 }
 
 /**
@@ -20,8 +32,14 @@ export interface Observation {
  *
  * @param values  to sample; float32, or uint8 where a rewritten graph has them as bytes
  * @param means   values `[n, c, h, w]` whose channel means are wanted
+ * @param batches values that are batches of matrices
  */
-export function observe(model: OnnxModel, values: Iterable<string>, means: Iterable<string> = []): Observation {
+export function observe(
+  model: OnnxModel,
+  values: Iterable<string>,
+  means: Iterable<string> = [],
+  batches: ReadonlyMap<string, MatrixBatch> = new Map(),
+): Observation {
   const known = new Map(
     [...model.graph.inputs, ...model.graph.outputs, ...model.graph.values].map((value) => [value.name, value]),
   );
@@ -57,6 +75,18 @@ export function observe(model: OnnxModel, values: Iterable<string>, means: Itera
     } as const;
     channels.set(value, give(add('ReduceMean', [value], attributes, `observe/mean:${value}`), 'float32'));
   }
+  const matrices = new Map<string, string>();
+  for (const [value, { batch, batchInside }] of batches) {
+    const order = { perm: { kind: 'ints', value: [1, 0, 2] } } as const;
+    const outer = batchInside ? add('Transpose', [value], order, `observe/outer:${value}`) : value;
+    const rows = add('Reshape', [outer, ints([batch, -1])], {}, `observe/rows:${value}`);
+    const slice = [rows, ints([0]), ints([Number.MAX_SAFE_INTEGER]), ints([1]), ints([BATCH_STRIDE])];
+    const some = add('Slice', slice, {}, `observe/some:${value}`);
+    const axes = { axes: { kind: 'ints', value: [1] }, keepdims: { kind: 'int', value: 1 } } as const;
+    const largest = add('ReduceMax', [add('Abs', [rows], {}, `observe/abs:${value}`)], axes, `observe/most:${value}`);
+    const both = { axis: { kind: 'int', value: 1 } } as const;
+    matrices.set(value, give(add('Concat', [some, largest], both, `observe/batch:${value}`), 'float32'));
+  }
   const own = new Set(model.graph.outputs.map(({ name }) => name));
   return {
     model: {
@@ -70,6 +100,7 @@ export function observe(model: OnnxModel, values: Iterable<string>, means: Itera
     },
     samples,
     means: channels,
+    batches: matrices,
   };
 }
 

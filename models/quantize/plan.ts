@@ -1,10 +1,13 @@
 import type { OnnxModel, OnnxNode } from '../onnx/model.js';
 import { floatsIn, type GraphLinks, linksOf, textOf } from './graph-links.js';
+import { type ProductLayer, productLayer } from './product.js';
 
 /** How a node runs in int8. */
 export type Int8Kind =
   /** QLinearConv. */
   | 'conv'
+  /** MatMulIntegerToFloat: bytes in, float out. */
+  | 'product'
   /** Bytes are moved or compared, never computed with: the result has its input's scale. */
   | 'move'
   /** QLinearAdd, QLinearMul. */
@@ -20,9 +23,14 @@ export type Int8Kind =
 /** Which nodes run in int8, and what joins them. */
 export interface Int8Plan {
   readonly kinds: ReadonlyMap<OnnxNode, Int8Kind>;
-  /** Activations that vanish into the node before them, whose result is cut at zero by its own scale. */
+  /** Products with constant matrices, those left in float too. */
+  readonly products: ReadonlyMap<OnnxNode, ProductLayer>;
+  /**
+   * What vanishes into the node before it: an activation, for the result is cut at zero by its own scale; and what adds a product's
+   * bias.
+   */
   readonly absorbed: ReadonlyMap<OnnxNode, OnnxNode>;
-  /** Convolutions left in float, with the reason. */
+  /** Layers (convolutions and products) left in float, with the reason. */
   readonly kept: ReadonlyMap<OnnxNode, KeptReason>;
 }
 
@@ -33,16 +41,26 @@ export type KeptReason = 'asked for' | 'error' | 'feeds an error' | 'compared' |
  *
  * Convolutions do, unless one is kept (by the caller), computes a single cell (channel gates: no time, much harm), or its
  * result is ranked or becomes box coordinates before any further layer: 256 levels would tie scores, and these last 1×1 are
- * a percent of the work. Everything between two int8 nodes that has an int8 form follows.
+ * a percent of the work. Everything between two int8 nodes that has an int8 form follows. Large products with constant matrices, which
+ * fast forms have in place of convolutions, read bytes by themselves.
  *
- * @param keep  why a convolution stays float, undefined when it need not
+ * @param keep  why a layer stays float, undefined when it need not
  */
 export function planInt8(model: OnnxModel, keep: (node: OnnxNode) => KeptReason | undefined): Int8Plan {
   const links = linksOf(model);
   const kinds = new Map<OnnxNode, Int8Kind>();
   const kept = new Map<OnnxNode, KeptReason>();
+  const products = new Map<OnnxNode, ProductLayer>();
   const bytes = new Set<string>();
   for (const node of model.graph.nodes) {
+    const product = productLayer(node, links);
+    if (product) {
+      products.set(node, product);
+      const reason = keep(node) ?? (isCompared(node, links) ? 'compared' : undefined);
+      if (reason) kept.set(node, reason);
+      else kinds.set(node, 'product');
+      continue;
+    }
     if (node.domain) continue;
     if (node.op === 'Conv') {
       const reason = keep(node) ?? structuralReason(node, links);
@@ -59,7 +77,7 @@ export function planInt8(model: OnnxModel, keep: (node: OnnxNode) => KeptReason 
     for (const name of node.outputs) bytes.add(name);
   }
   dropIdle(kinds, model, links);
-  return { kinds, absorbed: absorb(kinds, links), kept };
+  return { kinds, products, absorbed: absorb(kinds, products, links), kept };
 }
 
 /**
@@ -164,9 +182,17 @@ function dropIdle(kinds: Map<OnnxNode, Int8Kind>, model: OnnxModel, links: Graph
 
 const CLAMPS = new Set(['Relu', 'Clip']);
 
-function absorb(kinds: ReadonlyMap<OnnxNode, Int8Kind>, links: GraphLinks): Map<OnnxNode, OnnxNode> {
+function absorb(
+  kinds: ReadonlyMap<OnnxNode, Int8Kind>,
+  products: ReadonlyMap<OnnxNode, ProductLayer>,
+  links: GraphLinks,
+): Map<OnnxNode, OnnxNode> {
   const absorbed = new Map<OnnxNode, OnnxNode>();
   for (const [node, kind] of kinds) {
+    if (kind === 'product') {
+      const bias = biasBehind(node, products.get(node)!, links);
+      if (bias) absorbed.set(node, bias);
+    }
     if (kind !== 'conv' && kind !== 'binary') continue;
     const [output] = node.outputs;
     const readers = links.readersOf(output!);
@@ -175,4 +201,14 @@ function absorb(kinds: ReadonlyMap<OnnxNode, Int8Kind>, links: GraphLinks): Map<
     absorbed.set(node, reader!);
   }
   return absorbed;
+}
+
+/** The only reader of a single matrix's product, when it adds one constant a column. */
+function biasBehind(node: OnnxNode, layer: ProductLayer, links: GraphLinks): OnnxNode | undefined {
+  const [output] = node.outputs;
+  const [reader, other] = links.readersOf(output!);
+  if (!reader || other || reader.op !== 'Add' || layer.batch !== undefined || links.outputs.has(output!))
+    return undefined;
+  const bias = links.constants.get(reader.inputs.find((name) => name !== output)!);
+  return bias?.type === 'float32' && bias.dims.length === 1 && bias.dims[0] === layer.columns ? reader : undefined;
 }

@@ -8,7 +8,7 @@ import { INT8_KEY, type Int8Note } from './note.js';
 import { feedersOf, type Int8Plan, type KeptReason, planInt8 } from './plan.js';
 import { rewriteInt8 } from './rewrite.js';
 import { worstPairs } from './saturation.js';
-import { scalesFor, valuesToSee } from './scales.js';
+import { batchesToSee, batchScales, scalesFor, valuesToSee } from './scales.js';
 import { type WeightRange, WeightRounding } from './weight-scale.js';
 
 export interface QuantizeOptions {
@@ -32,7 +32,7 @@ export interface QuantizeOptions {
 
 export type QuantizePart = 'calibration' | 'error by layer' | 'error of the whole';
 
-/** One convolution of the float graph. */
+/** One convolution or product of the float graph. */
 export interface LayerReport {
   readonly name: string;
   readonly int8: boolean;
@@ -73,16 +73,21 @@ export async function quantizeModel(
   const model = deconvAsConv(options.model);
   const asked = keeper(options);
   const first = planInt8(model, asked);
+  const wanted = { values: valuesToSee(model, first), means: convInputs(first), batches: batchesToSee(first) };
   if (first.kinds.size === 0)
-    throw new InputError('the model has no convolution that can run in int8; is it quantised already?');
+    throw new InputError('the model has no layer that can run in int8; is it quantised already?');
   const walk = (part: QuantizePart): { feeds: Feeds; threads: number; step: () => void } => {
     let done = 0;
     return { feeds, threads, step: () => progress(part, ++done) };
   };
-  const seen = await calibrate(model, valuesToSee(model, first), convInputs(first), walk('calibration'));
+  const seen = await calibrate(model, wanted, walk('calibration'));
   if (seen.runs === 0)
     throw new InputError('no calibration picture was given; at least one is needed, a hundred is good');
-  const settings = { rounding: new WeightRounding(range), means: seen.means };
+  const settings = {
+    rounding: new WeightRounding(range),
+    means: seen.means,
+    batchScales: new Map([...seen.batches].map(([value, histograms]) => [value, batchScales(histograms)])),
+  };
   const firstOptions = { ...settings, plan: first, scales: scalesFor(model, first, seen.histograms) };
   const errors = await ownErrors(model, firstOptions, walk('error by layer'));
 
@@ -94,7 +99,7 @@ export async function quantizeModel(
   const pairs = worstPairs(graph);
   const worstPair = Math.max(0, ...pairs.values());
   const layers = [...plan.kinds.entries(), ...plan.kept.entries()]
-    .filter(([node]) => node.op === 'Conv')
+    .filter(([node]) => node.op === 'Conv' || plan.products.has(node))
     .map(([node]) => ({
       name: node.name,
       int8: plan.kinds.has(node),
@@ -127,7 +132,8 @@ function sensitiveIn(
   const sensitive = new Map<OnnxNode, KeptReason>();
   for (const [node, error] of errors) {
     if ((error ?? 0) <= mostError) continue;
-    for (const feeder of feedersOf(node, model)) if (!sensitive.has(feeder)) sensitive.set(feeder, 'feeds an error');
+    if (node.op === 'Conv')
+      for (const feeder of feedersOf(node, model)) if (!sensitive.has(feeder)) sensitive.set(feeder, 'feeds an error');
     sensitive.set(node, 'error');
   }
   return sensitive;

@@ -2,8 +2,13 @@ import type { OnnxModel, OnnxNode, OnnxTensor, OnnxValue } from '../onnx/model.j
 import type { ActivationScale } from './activation-scale.js';
 import { floatsIn, type GraphLinks, intOf, intsOf, linksOf } from './graph-links.js';
 import type { Int8Kind, Int8Plan } from './plan.js';
+import type { ProductLayer } from './product.js';
+import { SAFE_PAIR } from './saturation.js';
 import { lineOf } from './scales.js';
 import { type Int8Weights, meanShift, type WeightRounding } from './weight-scale.js';
+
+/** Scale of a column of zeros. */
+const LEAST_SCALE = 1e-20;
 
 /** ONNX Runtime's own operators. */
 const MICROSOFT = 'com.microsoft';
@@ -11,6 +16,8 @@ const MICROSOFT = 'com.microsoft';
 export interface RewriteOptions {
   readonly plan: Int8Plan;
   readonly scales: ReadonlyMap<string, ActivationScale>;
+  /** Of each matrix of a batch that products read, by value. */
+  readonly batchScales: ReadonlyMap<string, Float32Array>;
   readonly rounding: WeightRounding;
   /** Mean of each channel of what a convolution reads, by value; left out: biases are not corrected. */
   readonly means?: ReadonlyMap<string, Float32Array>;
@@ -59,6 +66,11 @@ class Rewriter {
       return;
     }
     const result = this.#options.plan.absorbed.get(node)?.outputs[0] ?? node.outputs[0]!;
+    if (kind === 'product') {
+      this.#product(node, result);
+      this.#asFloat.add(result);
+      return;
+    }
     this.#nodes.push(this.#int8(node, kind, result));
     for (const name of kind === 'move' ? node.outputs : [result]) this.#asBytes.add(name);
   }
@@ -153,7 +165,7 @@ class Rewriter {
     return free;
   }
 
-  #int8(node: OnnxNode, kind: Int8Kind, result: string): OnnxNode {
+  #int8(node: OnnxNode, kind: Exclude<Int8Kind, 'product'>, result: string): OnnxNode {
     const [input] = node.inputs;
     const made = { ...node, outputs: [bytesOf(result)] };
     switch (kind) {
@@ -262,6 +274,74 @@ class Rewriter {
       outputs: [bytesOf(result)],
       attributes: {},
     };
+  }
+
+  /**
+   * Weights of a fast form exist only once the runtime has worked them out, so it rounds them there too, within ±64: every processor
+   * adds such products right. Each column of each matrix has its scale; those of a batch's inputs, whose zero is 128, go into it.
+   */
+  #product(node: OnnxNode, result: string): void {
+    const layer = this.#options.plan.products.get(node)!; // Its kind says so.
+    const isBatch = layer.batch !== undefined;
+    this.#float(layer.weights, node);
+    const largest = this.#step(node, 'ReduceMax', [this.#step(node, 'Abs', [layer.weights])], {
+      axes: { kind: 'ints', value: [isBatch ? 1 : 0] },
+      keepdims: { kind: 'int', value: isBatch ? 1 : 0 },
+    });
+    const most = this.#constant('most:s8', 'float32', [], Float32Array.of(SAFE_PAIR / 2));
+    const least = this.#constant('least', 'float32', [], Float32Array.of(LEAST_SCALE));
+    const scales = this.#step(node, 'Max', [this.#step(node, 'Div', [largest, most]), least]);
+    const [one] = this.#scaleConstants({ scale: 1, zero: 0 });
+    const whole = this.#step(node, 'Div', [layer.weights, scales]);
+    const rounded = this.#step(node, 'QuantizeLinear', [
+      whole,
+      one,
+      this.#constant('zero:s8', 'int8', [], new Int8Array(1)),
+    ]);
+    const bias = this.#options.plan.absorbed.get(node)?.inputs.find((name) => this.#links.constants.has(name));
+    const [bytes, scale, zero] = isBatch ? this.#matrices(layer, node) : this.#triple(layer.input, node);
+    this.#nodes.push({
+      name: node.name,
+      op: 'MatMulIntegerToFloat',
+      domain: MICROSOFT,
+      inputs: [
+        bytes,
+        rounded,
+        isBatch ? one : scale,
+        isBatch ? this.#step(node, 'Mul', [scales, scale]) : scales,
+        zero,
+        ...(bias ? ['', bias] : []),
+      ],
+      outputs: [result],
+      attributes: {},
+    });
+  }
+
+  /** A batch of matrices as bytes `[batch, rows, inner]`, with their scales `[batch, 1, 1]`. */
+  #matrices(
+    { input, batch = 1, batchInside }: ProductLayer,
+    near: OnnxNode,
+  ): [bytes: string, scale: string, zero: string] {
+    const scales = this.#options.batchScales.get(input);
+    if (!scales) throw new RangeError(`value ${input} has no scales`);
+    this.#float(input, near);
+    const each = this.#constant(`${input}:scales`, 'float32', [batch], scales);
+    const zeros = this.#constant(`zeros:128,${batch}`, 'uint8', [batch], new Uint8Array(batch).fill(128));
+    const bytes = this.#step(near, 'QuantizeLinear', [input, each, zeros], {
+      axis: { kind: 'int', value: batchInside ? 1 : 0 },
+    });
+    return [
+      batchInside ? this.#step(near, 'Transpose', [bytes], { perm: { kind: 'ints', value: [1, 0, 2] } }) : bytes,
+      this.#constant(`${input}:columns`, 'float32', [batch, 1, 1], scales),
+      this.#constant('zero:128', 'uint8', [], Uint8Array.of(128)),
+    ];
+  }
+
+  /** A node on the way to another, named after it. */
+  #step(near: OnnxNode, op: string, inputs: readonly string[], attributes: OnnxNode['attributes'] = {}): string {
+    const name = `${near.name}/${op}:${this.#nodes.length}`;
+    this.#nodes.push({ name, op, domain: '', inputs, outputs: [name], attributes });
+    return name;
   }
 
   #conv(node: OnnxNode, result: string): OnnxNode {

@@ -1,6 +1,7 @@
 import type { OnnxModel, OnnxNode } from '../onnx/model.js';
 import { type ActivationScale, bestRange, type Limits, scaleOf } from './activation-scale.js';
 import { floatOf, floatsIn, type GraphLinks, linksOf } from './graph-links.js';
+import type { MatrixBatch } from './observe.js';
 import type { Int8Plan } from './plan.js';
 import type { RangeHistogram } from './range-histogram.js';
 
@@ -27,12 +28,32 @@ export function valuesToSee(model: OnnxModel, plan: Int8Plan): ReadonlySet<strin
   const values = new Set<string>();
   for (const [node, kind] of plan.kinds) {
     const [first] = node.inputs;
+    if (kind === 'product') {
+      if (plan.products.get(node)!.batch === undefined) values.add(first!);
+      continue;
+    }
     const read = kind === 'binary' || kind === 'concat' ? node.inputs : [first!];
     for (const name of read) if (!constants.has(name)) values.add(name);
     if (kind !== 'move') values.add(plan.absorbed.get(node)?.outputs[0] ?? node.outputs[0]!);
   }
   for (const [node, activation] of plan.absorbed) if (activation) values.delete(node.outputs[0]!);
   return values;
+}
+
+/** What products of a batch of matrices read: each matrix has a scale of its own. */
+export function batchesToSee({ kinds, products }: Int8Plan): ReadonlyMap<string, MatrixBatch> {
+  const batches = new Map<string, MatrixBatch>();
+  for (const [node, { input, batch, batchInside }] of products)
+    if (kinds.has(node) && batch !== undefined) batches.set(input, { batch, batchInside });
+  return batches;
+}
+
+/** The scales of a batch's matrices, whose zero is 128 in all. */
+export function batchScales(histograms: readonly RangeHistogram[]): Float32Array {
+  return Float32Array.from(histograms, (histogram) => {
+    const { low, high } = bestRange(histogram);
+    return Math.max(-low, high) / 127 || 1;
+  });
 }
 
 /**
@@ -60,6 +81,10 @@ export function scalesFor(
   for (const [node, kind] of plan.kinds) {
     if (absorbed.has(node)) continue;
     const [input] = node.inputs;
+    if (kind === 'product') {
+      if (plan.products.get(node)!.batch === undefined) seen(input!);
+      continue;
+    }
     const read = kind === 'binary' || kind === 'concat' ? node.inputs : [input!];
     for (const name of read) seen(name);
     const result = plan.absorbed.get(node)?.outputs[0] ?? node.outputs[0]!;

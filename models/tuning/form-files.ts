@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { withForms } from '../kernels/forms.js';
@@ -12,9 +13,24 @@ export function formFileName(model: string, digest: string, forms: FormNames): s
   return `${basename(model, extname(model))}-${digest.slice(0, 16)}-${nameForms(forms)}.onnx`;
 }
 
-/** Where the int8 twin of a model is looked for: `street.onnx` → `street.int8.onnx` beside it. */
-export function int8Twin(model: string): string {
-  return join(dirname(model), `${basename(model, extname(model))}.int8.onnx`);
+/**
+ * Where an int8 twin of a model lies: `street.onnx` → `street.int8.onnx` beside it. A model may have several, made from other forms
+ * of it, such as `street.int8-gemm.onnx`.
+ *
+ * @param precision  `int8`, or `int8-` and a name
+ */
+export function int8Twin(model: string, precision = 'int8'): string {
+  return join(dirname(model), `${basename(model, extname(model))}.${precision}.onnx`);
+}
+
+/** The int8 twins that lie beside a model, as {@link int8Twin} names them. */
+export function int8Twins(model: string): string[] {
+  const stem = basename(model, extname(model));
+  const names = readdirSync(dirname(model)).filter((name) => name.startsWith(`${stem}.`) && name.endsWith('.onnx'));
+  return names
+    .map((name) => name.slice(stem.length + 1, -'.onnx'.length))
+    .filter((precision) => /^int8(-[^.]+)?$/.test(precision))
+    .sort();
 }
 
 /** A model in some forms: the file and its SHA-256. */
@@ -36,7 +52,7 @@ export async function buildFormFile(
   folder: string,
 ): Promise<FormFile> {
   const { [PRECISION]: precision, ...rest } = forms;
-  const base = precision ? int8Twin(model) : model;
+  const base = precision ? int8Twin(model, precision) : model;
   if (Object.keys(rest).length === 0) return { file: base, digest: precision ? await fileDigest(base) : digest };
   const file = join(folder, formFileName(model, digest, forms));
   const changed = withForms(base, readModel(base), asForms(rest));

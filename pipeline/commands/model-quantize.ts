@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { InputError } from '../../config/errors.js';
 import type { Adapter, FrameInstances, Tensors } from '../../models/adapters/adapter.js';
 import { chooseAdapter } from '../../models/adapters/choose.js';
+import { type Forms, withForms } from '../../models/kernels/forms.js';
 import { readModel } from '../../models/onnx/decode.js';
 import { writeModel } from '../../models/onnx/encode.js';
 import type { OnnxModel, OnnxValue } from '../../models/onnx/model.js';
@@ -18,12 +19,14 @@ import { WEIGHT_RANGES, type WeightRange } from '../../models/quantize/weight-sc
 import { exactPair } from '../../models/runtime/byte-sums.js';
 import { openGraph } from '../../models/runtime/graph-session.js';
 import { frameFromImage } from '../inference/frame-from-image.js';
+import { formOption } from './form-option.js';
 
 interface QuantizeFlags {
   readonly calibrate: string;
   readonly out: string;
   readonly images: number;
   readonly keepFloat?: readonly string[];
+  readonly form?: Forms;
   readonly mixed?: boolean;
   readonly weights: WeightRange;
   readonly fullRange?: boolean;
@@ -45,8 +48,9 @@ export function quantizeCommand(): Command {
     .requiredOption('--calibrate <folder>', 'pictures like those the model will see; never those it is judged on')
     .requiredOption('--out <file>', 'ONNX file to write')
     .option('--images <n>', 'pictures to take from the folder, evenly', wholeNumber, 64)
+    .addOption(formOption())
     .option('--mixed', 'leave the separated convolution in float')
-    .option('--keep-float <pattern...>', 'convolutions to leave in float, by name: "rpn/*"')
+    .option('--keep-float <pattern...>', 'layers to leave in float, by name: "rpn/*"')
     .addOption(
       new Option('--weights <range>', 'half: within ±64; paired: pairs that cannot overflow; full: ±127')
         .choices(WEIGHT_RANGES)
@@ -55,9 +59,10 @@ export function quantizeCommand(): Command {
     .option('--full-range', 'the same as --weights full: only for processors with VNNI, AMX or Arm')
     .option('--most-error <share>', 'relative error of a layer from which on it stays in float', share, 0.05)
     .option('--threads <n>', 'threads to calibrate with', wholeNumber, 2)
-    .option('--check', 'list the operators that really run, and fail when a convolution did not become int8')
+    .option('--check', 'list the operators that really run, and fail when a layer did not become int8')
     .addOption(
       new Option('--float16', 'write a float16 twin for GPUs instead').conflicts([
+        'form',
         'mixed',
         'keepFloat',
         'fullRange',
@@ -72,7 +77,8 @@ export function quantizeCommand(): Command {
         process.stderr.write(
           'this processor cuts the sums of full-range weights: errors and agreement below are those of cut sums, and layers may stay float for them; quantize where the file will run\n',
         );
-      const model = readModel(file);
+      const direct = readModel(file);
+      const model = flags.form ? withForms(file, direct, flags.form) : direct;
       const adapter = adapterOf(file, model);
       const pictures = await picturesIn(flags.calibrate, flags.images);
       const feeds = async function* (): AsyncGenerator<Tensors> {
@@ -109,7 +115,7 @@ export function quantizeCommand(): Command {
         );
         if (check?.unexpected.length)
           throw new Error(
-            `${check.unexpected.length} convolutions of ${flags.out} do not run in int8: ${check.unexpected.join(', ')}`,
+            `${check.unexpected.length} layers of ${flags.out} do not run in int8: ${check.unexpected.join(', ')}`,
           );
       } finally {
         bar?.stop();
@@ -222,9 +228,9 @@ function describe(
   ]);
   const int8 = layers.filter((layer) => layer.int8).length;
   return `${[
-    table([['convolution', 'runs in', 'own error', 'piled up'], ...rows]),
+    table([['layer', 'runs in', 'own error', 'piled up'], ...rows]),
     '',
-    `${file}: ${(bytes / 1e6).toFixed(1)} MB; ${int8} of ${layers.length} convolutions in int8, weights ${range} (largest pair ${worstPair}), ${pictures} pictures`,
+    `${file}: ${(bytes / 1e6).toFixed(1)} MB; ${int8} of ${layers.length} layers in int8, weights ${range} (largest pair ${worstPair}), ${pictures} pictures`,
     found(agreement),
     ...(check
       ? [

@@ -41,7 +41,11 @@ export function tuneCommand(): Command {
     .option('--batch <list>', 'frames a run to measure at', batchesOf, [1, 4])
     .option('--provider <name>', 'where it will run', providerOf, 'auto')
     .option('--budget <seconds>', 'most time to measure', secondsOf, 300)
-    .option('--allow <int8>', 'try the int8 twin too (model.int8.onnx beside the model); its results differ', allowOf)
+    .option(
+      '--allow <int8>',
+      'try int8 twins too (model.int8.onnx or model.int8-NAME.onnx beside it); results differ',
+      allowOf,
+    )
     .option('--data <dir>', 'data folder: keeps files in other forms', 'maskcast-data')
     .option('--explain', 'print the table of all that was measured')
     .option('--force', 'measure again')

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
-import { checkedForms, FORMS, type Forms } from '../../models/kernels/forms.js';
+import type { Forms } from '../../models/kernels/forms.js';
 import { type AssembleOptions, assemble, saveWeights } from '../../models/nets/assemble.js';
 import { inspectModel, type ModelReport } from '../../models/nets/inspect.js';
 import { PRESETS } from '../../models/nets/presets.js';
@@ -9,13 +9,10 @@ import { describeChoice } from '../../models/tuning/plan.js';
 import { describeProcessor } from '../../models/tuning/processor.js';
 import type { TuningEntry } from '../../models/tuning/record.js';
 import { fileDigest, readRecords } from '../../models/tuning/store.js';
+import { formOption } from './form-option.js';
 import { quantizeCommand } from './model-quantize.js';
 import { modelAddCommand, modelListCommand } from './model-store.js';
 import { tuneCommand } from './model-tune.js';
-
-const FORM_EXAMPLE = Object.entries(FORMS)
-  .map(([part, forms]) => `${part}=${forms.join('|')}`)
-  .join(',');
 
 interface BuildFlags extends Pick<AssembleOptions, 'preset' | 'body' | 'seed' | 'proposals' | 'strideOn'> {
   readonly weights?: readonly string[];
@@ -52,7 +49,7 @@ function buildCommand(): Command {
       text.split(',').map((name) => name.trim()),
     )
     .option('--stride-on <1x1|3x3>', 'where a ResNet halves the size (left out: as its weights say)', strideOf)
-    .option('--form <part=form,…>', `how costly parts are computed, such as ${FORM_EXAMPLE}`, formsOf)
+    .addOption(formOption())
     .option('--save-weights <file>', 'also write the tensors with the card as safetensors, for training')
     .requiredOption('--out <file>', 'ONNX file to write')
     .option('--json', 'print one JSON object')
@@ -153,14 +150,4 @@ function sizeOf(text: string): { height: number; width: number } {
 function strideOf(text: string): '1x1' | '3x3' {
   if (text !== '1x1' && text !== '3x3') throw new InvalidArgumentError('it must be 1x1 or 3x3');
   return text;
-}
-
-/** `separated=spectral,regions=gemm`; `spectral` alone is the separated convolution's. */
-function formsOf(text: string): Forms {
-  const named = text.split(',').map((pair) => (pair.includes('=') ? pair.split('=', 2) : ['separated', pair]));
-  try {
-    return checkedForms(Object.fromEntries(named) as Record<string, string>); // Pairs by the line above.
-  } catch (cause) {
-    throw new InvalidArgumentError((cause as Error).message); // checkedForms throws nothing but InputError.
-  }
 }

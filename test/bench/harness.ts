@@ -84,10 +84,11 @@ export function machine(): Record<'cpu' | 'features' | 'cores' | 'node' | 'onnxr
   const features = ['avx2', 'avx512f', 'avx512_vnni', 'avx_vnni', 'amx_int8', 'asimd'].filter((flag) =>
     flags.includes(flag),
   );
+  const as = process.env.MASKCAST_BENCH_AS;
   const manifest = safeRead(new URL('../../../node_modules/onnxruntime-node/package.json', import.meta.url));
   return {
     cpu: cpus()[0]?.model ?? 'unknown',
-    features: features.join(' '),
+    features: as ? `kernels for ${as} alone; has ${features.join(' ')}` : features.join(' '),
     cores: cpus().length,
     node: process.versions.node,
     onnxruntime: manifest ? (JSON.parse(manifest) as { version: string }).version : 'unknown',

@@ -1,16 +1,25 @@
-import { readdirSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { InputError } from '../../config/errors.js';
+import { isOlderProcessor, olderRuntime } from '../support/older-processor.js';
 import { type Bench, type BenchRow, machine } from './harness.js';
 
-/** `npm run bench -- NAME [--json] [arguments of the benchmark]` */
+/** `npm run bench -- NAME [--json] [--as avx2|avx-vnni: the kernels of an older processor] [arguments of the benchmark]` */
 const args = process.argv.slice(2);
+const as = args.indexOf('--as');
+const [, kind = ''] = as < 0 ? [] : args.splice(as, 2);
 const json = args.includes('--json');
 const [name, ...rest] = args.filter((arg) => arg !== '--json');
 const known = readdirSync(new URL('.', import.meta.url))
   .filter((file) => file.endsWith('.js') && !['main.js', 'harness.js'].includes(file))
   .map((file) => file.slice(0, -'.js'.length));
 
-if (!name || !known.includes(name)) {
+if (as >= 0) {
+  process.exitCode = await asOlder(kind, args);
+} else if (!name || !known.includes(name)) {
   console.error(`benchmark "${name ?? ''}" is not known; name one of: ${known.join(', ')}`);
   process.exitCode = 2;
 } else {
@@ -23,6 +32,24 @@ if (!name || !known.includes(name)) {
     if (!(cause instanceof InputError || isUsage(cause))) throw cause;
     console.error(cause.message);
     process.exitCode = 2;
+  }
+}
+
+/** The same benchmark in a process whose runtime takes the processor for an older one. */
+async function asOlder(kind: string, args: readonly string[]): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'maskcast-bench-as-'));
+  try {
+    const library = isOlderProcessor(kind) ? await olderRuntime(kind, folder) : undefined;
+    if (!library) {
+      console.error(`--as "${kind}" cannot be: name avx2 or avx-vnni, on Linux and x64`);
+      return 2;
+    }
+    const env = { ...process.env, LD_LIBRARY_PATH: library, MASKCAST_BENCH_AS: kind };
+    const child = spawn(process.execPath, [process.argv[1]!, ...args], { stdio: 'inherit', env });
+    const [code] = (await once(child, 'exit')) as [number | null];
+    return code ?? 1;
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 }
 

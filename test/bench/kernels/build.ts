@@ -13,7 +13,7 @@ import type { OnnxModel } from '../../../models/onnx/model.js';
 import { toFloat16 } from '../../../models/quantize/float16.js';
 import { quantizeModel } from '../../../models/quantize/quantize.js';
 import { openSession } from '../../../models/runtime/session.js';
-import { int8Twin } from '../../../models/tuning/form-files.js';
+import { int8Twin, int8Twins } from '../../../models/tuning/form-files.js';
 import { formsToTry } from '../../../models/tuning/forms-to-try.js';
 import { tuningKey } from '../../../models/tuning/plan.js';
 import { probe } from '../../../models/tuning/probe.js';
@@ -100,25 +100,39 @@ const noteOf = (file: string): string =>
     .map((pair) => pair.join('='))
     .join(',');
 
-/** Every convolution in int8; or, mixed, all but the separated one, which is spectral, with RoIAlign of proposals as products. */
+const feedsToCalibrate = (shape: Shape) => (): Iterable<ReturnType<typeof feedsOf>> =>
+  Array.from({ length: CALIBRATION }, () => feedsOf(shape));
+
+/** The float graph's forms, then int8: convolutions and the products of fast forms. Bears a name by which the tuner knows a twin. */
 export async function inInt8(
   { folder, threads }: BuildOptions,
   direct: string,
   name: string,
   shape: Shape,
-  mixed: boolean,
+  forms: Partial<Forms> = {},
 ): Promise<KernelVariant> {
-  const stem = mixed ? `${name}-mixed` : name;
-  // The whole of it bears the name by which the tuner knows a twin.
-  const file = await made(folder, mixed ? stem : `${stem}.int8`, async () => {
-    const feeds = (): Iterable<ReturnType<typeof feedsOf>> => Array.from({ length: CALIBRATION }, () => feedsOf(shape));
-    const model = readModel(direct);
-    const { model: quantized } = await quantizeModel({ model, feeds, threads, mixed, piled: false });
-    if (!mixed) return quantized;
-    const regions = formsFor(quantized).regions.includes('aligned') ? 'aligned' : 'ops';
-    return withForms(direct, quantized, { separated: 'spectral', regions });
+  const variant = ['int8', ...Object.values(forms)].join('-');
+  const file = await made(folder, `${name}.${variant}`, async () => {
+    const model = withForms(direct, readModel(direct), forms);
+    return (await quantizeModel({ model, feeds: feedsToCalibrate(shape), threads, piled: false })).model;
   });
-  return { name: mixed ? 'mixed' : 'int8', file, note: mixed ? `int8, ${noteOf(file)}` : 'int8' };
+  return { name: variant, file, note: `int8, ${noteOf(file)}` };
+}
+
+/** Every convolution in int8 but the separated one, which is spectral, in float; RoIAlign of proposals as products. */
+export async function mixed(
+  { folder, threads }: BuildOptions,
+  direct: string,
+  name: string,
+  shape: Shape,
+): Promise<KernelVariant> {
+  const file = await made(folder, `${name}-mixed`, async () => {
+    const feeds = feedsToCalibrate(shape);
+    const { model } = await quantizeModel({ model: readModel(direct), feeds, threads, mixed: true, piled: false });
+    const regions = formsFor(model).regions.includes('aligned') ? 'aligned' : 'ops';
+    return withForms(direct, model, { separated: 'spectral', regions });
+  });
+  return { name: 'mixed', file, note: `int8, ${noteOf(file)}` };
 }
 
 /** Weights and maps of the large layers in float16. */
@@ -135,7 +149,7 @@ export async function tuned(
   batch: number,
 ): Promise<KernelVariant> {
   const key = tuningKey('cpu');
-  const int8 = existsSync(int8Twin(direct));
+  const int8 = int8Twins(direct).length > 0;
   const { entry } = await tune({
     model: direct,
     digest: await fileDigest(direct),
@@ -152,7 +166,7 @@ export async function tuned(
   });
   const choice = entry.choices.find((one) => one.batch === batch)!; // Asked for above; tune throws where it finds none.
   const { precision, ...forms } = choice.forms;
-  const from = precision === 'int8' ? int8Twin(direct) : direct;
+  const from = precision ? int8Twin(direct, precision) : direct;
   const file = await made(
     folder,
     `${name}-tuned-${Object.values(choice.forms).join('-') || 'direct'}`,

@@ -7,6 +7,7 @@ import {
   inInt8,
   type KernelVariant,
   made,
+  mixed,
   network,
   separatedAlone,
   streetPicture,
@@ -105,7 +106,8 @@ function separated(options: BuildOptions, batch: number): Case {
     direct: () => made(options.folder, 'separated-conv', () => separatedAlone(50, 68)),
     variants: [
       ['spectral', (direct) => inForms(options, direct, 'separated-conv spectral', { separated: 'spectral' })],
-      ['int8', (direct) => inInt8(options, direct, 'separated-conv', map(1), false)],
+      ['int8', (direct) => inInt8(options, direct, 'separated-conv', map(1))],
+      ['int8-spectral', (direct) => inInt8(options, direct, 'separated-conv', map(1), { separated: 'spectral' })],
     ],
     shapeOf: async () => map(batch),
   };
@@ -127,6 +129,8 @@ const baselineShape = (batch: number): Shape => ({ kind: 'pictures', batch, ...P
 function onProcessor(options: BuildOptions, { name, stem, direct, shape, regions }: Compared, batch: number): Case {
   // In its own best form: matrix products for RoIAlign and C5 take 0.70 of the operators' processor time.
   const baseline = [BASELINE, () => byProducts(options, BASELINE)] as const;
+  const products = async (file: string): Promise<KernelVariant> =>
+    inInt8(options, file, stem, await shape(), { separated: 'spectral', regions });
   const plain = [`${BASELINE}-ops`, () => byOperators(options, `${BASELINE}-ops`)] as const;
   return {
     name,
@@ -137,8 +141,10 @@ function onProcessor(options: BuildOptions, { name, stem, direct, shape, regions
       baseline,
       ...(name === 'framework1' ? [plain] : []),
       ['spectral', (file) => inForms(options, file, `${stem} spectral`, { separated: 'spectral', regions })],
-      ['int8', async (file) => inInt8(options, file, stem, await shape(), false)],
-      ['mixed', async (file) => inInt8(options, file, stem, await shape(), true)],
+      ['int8', async (file) => inInt8(options, file, stem, await shape())],
+      ['int8-spectral', async (file) => inInt8(options, file, stem, await shape(), { separated: 'spectral' })],
+      ...(regions === 'gemm' ? [['int8-spectral-gemm', products] as const] : []),
+      ['mixed', async (file) => mixed(options, file, stem, await shape())],
       ['tuned', (file) => tuned(options, file, stem, batch)],
     ],
     // The baseline runs one frame at a time, whatever the others do: ratios are by frame.

@@ -48,6 +48,26 @@ export const TINY: Readonly<Record<string, ModelCard>> = {
   }),
 };
 
+/** Wide enough that int8 takes the products of their fast forms. */
+export const TINY_WIDE: Readonly<Record<'redesigned' | 'baseline', ModelCard>> = {
+  redesigned: tinyCard({
+    body: { kind: 'resnet', depth: 18, width: 16 },
+    separated: { middle: 64, out: 64 },
+    first: RPN,
+    head: { kind: 'redesigned', middle: 64, out: 64 },
+    mask: { channels: 16 },
+    detections: DETECTIONS,
+  }),
+  baseline: tinyCard({
+    body: { kind: 'resnet', depth: 50, width: 8 },
+    separated: false,
+    first: RPN,
+    head: { kind: 'c5' },
+    mask: { channels: 16 },
+    detections: DETECTIONS,
+  }),
+};
+
 /** `[count, height, width, 3]` with edges and slopes; the same formula stands in models/training/reference.py. */
 export function pictures(count: number, height: number, width: number): Uint8Array {
   const pixels = new Uint8Array(count * height * width * 3);

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { InputError } from '../../../config/errors.js';
+import { formsIn, withForms } from '../../../models/kernels/forms.js';
 import { readModel } from '../../../models/onnx/decode.js';
+import { writeModel } from '../../../models/onnx/encode.js';
 import { agreement } from '../../../models/tuning/agree.js';
 import { nameForms } from '../../../models/tuning/candidate.js';
 import { buildFormFile, formFile, int8Twin } from '../../../models/tuning/form-files.js';
@@ -136,6 +138,29 @@ describe('the int8 twin', () => {
     const twinOnly = await buildFormFile(file, await fileDigest(file), { precision: 'int8' }, folder);
     expect(twinOnly.file).toBe(int8Twin(file));
     expect(mixed.file).toContain('precision=int8+separated=spectral');
+  });
+
+  it('may be several, each of another form of the model', async () => {
+    const file = await writeTiny(join(folder, 'more.onnx'));
+    await writeTiny(int8Twin(file), 'redesigned', 19);
+    const spectral = withForms(file, readModel(file), { separated: 'spectral' });
+    await writeModel(int8Twin(file, 'int8-spectral'), spectral);
+    writeFileSync(join(folder, 'more.int8.notes.onnx'), 'no twin');
+    const { names } = formsToTry(file, readModel(file), { int8: true });
+    const named = names.map(nameForms);
+    expect(named).toContain('precision=int8+separated=spectral');
+    // The part that has a form already stays in it.
+    expect(named.filter((name) => name.includes('int8-spectral'))).toEqual(
+      ['', '+regions=gathered', '+regions=aligned', '+regions=gemm'].map((more) => `precision=int8-spectral${more}`),
+    );
+    const digest = await fileDigest(file);
+    const alone = await buildFormFile(file, digest, { precision: 'int8-spectral' }, folder);
+    expect(alone.file).toBe(join(folder, 'more.int8-spectral.onnx'));
+    const changed = await buildFormFile(file, digest, { precision: 'int8-spectral', regions: 'aligned' }, folder);
+    expect(formsIn(changed.file, readModel(changed.file).metadata)).toEqual({
+      separated: 'spectral',
+      regions: 'aligned',
+    });
   });
 
   it('that is not there is an error of the one who asked', async () => {

@@ -11,7 +11,7 @@ import { INT8_KEY } from '../../../models/quantize/note.js';
 import { openModel } from '../../../models/runtime/model.js';
 import { seededWeights } from '../../../models/weights/seed.js';
 import { quantizeCommand } from '../../../pipeline/commands/model-quantize.js';
-import { pictures, TINY } from '../../models/nets/tiny-networks.js';
+import { pictures, TINY, TINY_WIDE } from '../../models/nets/tiny-networks.js';
 
 // Several sessions a case; on a machine busy with training that takes minutes.
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
@@ -86,13 +86,24 @@ it('writes a twin that opens like the float file, and reports every layer, agree
   expect(model.info).toMatchObject({ adapter: 'maskcast', labels: TINY.redesigned!.classes, masks: true });
 });
 
+it('quantises a form of the model, products and all', async () => {
+  await writeModel(at('wide.onnx'), buildNetwork(TINY_WIDE.redesigned, { weights: seededWeights(7) }));
+  const args = [at('wide.onnx'), '--calibrate', at('pictures'), '--images', '1', '--out', at('wide.int8-gemm.onnx')];
+  const text = await run(...args, '--form', 'separated=spectral,regions=gemm', '--check');
+  expect(text).toMatch(/head\/gemm\/MatMul_\d+ +int8/);
+  expect(text).toMatch(/MatMulIntegerToFloat +9 nodes/);
+  const { metadata } = readModel(at('wide.int8-gemm.onnx'));
+  expect(metadata['maskcast-forms']).toBe('separated=spectral,regions=gemm');
+  await expect(run(...args, '--form', 'separated=fast')).rejects.toThrow(/no form "fast"/);
+});
+
 it('prints a line for each convolution, and keeps in float what it is told to', async () => {
   const args = [at('tiny.onnx'), '--calibrate', at('pictures'), '--images', '1', '--out', at('mixed.onnx')];
   const text = await run(...args, '--mixed', '--keep-float', 'head/*', 'mask-head/*', '--weights', 'paired');
   expect(
     text.split('\n').filter((line) => /^(separated|head|mask-head)\/\S+ +float: asked for/.test(line)),
   ).toHaveLength(8);
-  expect(text).toMatch(/18 of 28 convolutions in int8, weights paired \(largest pair \d+\), 1 pictures/);
+  expect(text).toMatch(/18 of 28 layers in int8, weights paired \(largest pair \d+\), 1 pictures/);
   expect(JSON.parse(readModel(at('mixed.onnx')).metadata[INT8_KEY]!)).toMatchObject({ weights: 'paired', pictures: 1 });
 });
 
