@@ -100,6 +100,7 @@ const COSTS: Readonly<Record<string, Cost>> = {
   },
   MatMul: matMulCost,
   FusedMatMul: matMulCost,
+  MatMulIntegerToFloat: matMulCost,
 };
 
 function matMulCost(node: OnnxNode, shape: (name: string | undefined) => number[] | undefined): number | undefined {

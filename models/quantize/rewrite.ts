@@ -42,6 +42,8 @@ class Rewriter {
   readonly #links: GraphLinks;
   readonly #nodes: OnnxNode[] = [];
   readonly #added = new Map<string, OnnxTensor>();
+  /** Batches of matrices as bytes. */
+  readonly #matrixValues: OnnxValue[] = [];
   /** Values that exist as bytes so far. */
   readonly #asBytes = new Set<string>();
   /** Values that exist as float so far. */
@@ -79,7 +81,7 @@ class Rewriter {
     const { graph } = this.#model;
     for (const { name } of graph.outputs) this.#float(name, this.#links.makerOf.get(name));
     const used = new Set(this.#nodes.flatMap(({ inputs }) => inputs));
-    const values: OnnxValue[] = [];
+    const values = [...this.#matrixValues];
     const outer = new Map(graph.outputs.map((value) => [value.name, value]));
     for (const value of [...graph.values, ...graph.outputs]) {
       if (this.#asFloat.has(value.name) && !outer.has(value.name)) values.push(value);
@@ -319,7 +321,7 @@ class Rewriter {
 
   /** A batch of matrices as bytes `[batch, rows, inner]`, with their scales `[batch, 1, 1]`. */
   #matrices(
-    { input, batch = 1, batchInside }: ProductLayer,
+    { input, batch = 1, inner, batchInside }: ProductLayer,
     near: OnnxNode,
   ): [bytes: string, scale: string, zero: string] {
     const scales = this.#options.batchScales.get(input);
@@ -330,8 +332,12 @@ class Rewriter {
     const bytes = this.#step(near, 'QuantizeLinear', [input, each, zeros], {
       axis: { kind: 'int', value: batchInside ? 1 : 0 },
     });
+    const order = { perm: { kind: 'ints', value: [1, 0, 2] } } as const;
+    const outer = batchInside ? this.#step(near, 'Transpose', [bytes], order) : bytes;
+    const rows = this.#links.dimsOf(near.outputs[0]!)?.[1];
+    if (rows !== undefined) this.#matrixValues.push({ name: outer, type: 'uint8', dims: [batch, rows, inner] });
     return [
-      batchInside ? this.#step(near, 'Transpose', [bytes], { perm: { kind: 'ints', value: [1, 0, 2] } }) : bytes,
+      outer,
       this.#constant(`${input}:columns`, 'float32', [batch, 1, 1], scales),
       this.#constant('zero:128', 'uint8', [], Uint8Array.of(128)),
     ];

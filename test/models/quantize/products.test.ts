@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { Tensors } from '../../../models/adapters/adapter.js';
 import { withForms } from '../../../models/kernels/forms.js';
 import { buildNetwork } from '../../../models/nets/network.js';
+import { countModel } from '../../../models/onnx/count.js';
 import { GraphBuilder, type Value } from '../../../models/onnx/graph-builder.js';
 import type { OnnxModel } from '../../../models/onnx/model.js';
 import { add, relu } from '../../../models/onnx/ops/elementwise.js';
@@ -147,6 +148,10 @@ describe('fast forms in int8', () => {
     expect(products(int8)).toBe(count);
     for (const { ownError } of report.layers.filter((layer) => layer.int8)) expect(ownError).toBeLessThan(0.05);
     expect((await checkInt8(int8, [...feed()][0]!, 1)).unexpected).toEqual([]);
+    // The same work as in float, counted in bytes.
+    const work = (model: OnnxModel) =>
+      countModel(model, { M: 3 }).stages.find(({ stage }) => stage === 'head')!.multiplyAdds;
+    expect(work(int8)).toBe(work(float));
     expect(int8.metadata['maskcast-forms']).toBe(float.metadata['maskcast-forms']);
 
     const data = pictures(2, 64, 96);
