@@ -3,6 +3,7 @@ import { CARD_KEY, cardIn, digestOf } from '../weights/card.js';
 import { floatsIn, type GraphLinks, linksOf } from './graph-links.js';
 import { HALF_MOST, toHalf } from './half-numbers.js';
 import { isCompared } from './plan.js';
+import { isFastForm } from './product.js';
 
 /** Key of `metadata_props` of a file with float16 layers: how many layers are, and how many stayed float32. */
 export const FLOAT16_KEY = 'maskcast-float16';
@@ -32,8 +33,6 @@ const BETWEEN: Readonly<Record<string, 'first' | 'all'>> = {
   Mul: 'all',
   Concat: 'all',
 };
-/** Fast forms: for processors, where float16 wins nothing; their sums would err twice as much (docs/quantisation.md, “float16”). */
-const FAST_FORM = /\/(spectral|gemm)(\/|$)/;
 
 export type Float16Kept = 'compared' | 'too large' | 'fast form' | 'no weights of its own';
 
@@ -87,7 +86,8 @@ export function toFloat16(
 }
 
 function reasonOf(node: OnnxNode, links: GraphLinks): Float16Kept | undefined {
-  if (FAST_FORM.test(node.name)) return 'fast form';
+  // For processors, where float16 wins nothing; their sums would err twice as much (docs/quantisation.md, “float16”).
+  if (isFastForm(node)) return 'fast form';
   const weights = node.inputs.slice(1).map((name) => floatsIn(links.constants.get(name)));
   if (!weights[0] || weights.includes(undefined)) return 'no weights of its own';
   if (!weights.every(fits)) return 'too large';
@@ -97,7 +97,7 @@ function reasonOf(node: OnnxNode, links: GraphLinks): Float16Kept | undefined {
 /** True when a node reads float16, and all else that it computes with can be float16. */
 function follows(node: OnnxNode, values: ReadonlySet<string>, { constants }: GraphLinks): boolean {
   const reads = numbersOf(node);
-  if (FAST_FORM.test(node.name) || !reads.some((name) => values.has(name))) return false;
+  if (isFastForm(node) || !reads.some((name) => values.has(name))) return false;
   return reads.every((name) => values.has(name) || fits(floatsIn(constants.get(name))));
 }
 

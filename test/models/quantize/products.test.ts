@@ -84,7 +84,11 @@ const products = ({ graph }: OnnxModel, stage = ''): number =>
 describe('a product with constants', () => {
   it.each(CASES)('%s: what float gives, within three percent of each matrix', async (name, body) => {
     const g = new GraphBuilder(seededWeights(3));
-    const model = g.finish('one', { y: body(g, g.input('x', 'float32', ['N', BATCH, INNER])) }, {});
+    const model = g.finish(
+      'one',
+      { y: g.stage('one/gemm', () => body(g, g.input('x', 'float32', ['N', BATCH, INNER]))) },
+      {},
+    );
     const { model: int8, report } = await quantizeModel({ model, feeds: () => [feeds(1)], threads: 1, piled: false });
     expect(products(int8)).toBe(1);
     expect(report.layers.map(({ int8: runs, kept }) => [runs, kept])).toEqual([[true, null]]);
@@ -109,7 +113,7 @@ describe('a product with constants', () => {
     const g = new GraphBuilder(seededWeights(3));
     const x = g.input('x', 'float32', ['N', INNER]);
     const w = g.constant('w', [INNER, COLUMNS], new Float32Array(INNER * COLUMNS).fill(0.5));
-    const model = g.finish('one', { y: matMul(g, x, w) }, {});
+    const model = g.finish('one', { y: g.stage('one/gemm', () => matMul(g, x, w)) }, {});
     const ones: Tensors = { x: { type: 'float32', dims: [1, INNER], data: new Float32Array(INNER).fill(3) } };
     const { model: int8 } = await quantizeModel({
       model,
@@ -122,11 +126,15 @@ describe('a product with constants', () => {
     for (const sum of await run(int8, ones)) expect(sum).toBeCloseTo(INNER * 1.5, 3);
   });
 
-  it('is left alone where the constant is a small transform, or stands on the left', async () => {
+  it('is left alone where it is no fast form, the constant is a small transform, stands on the left or serves several matrices', async () => {
     const g = new GraphBuilder(seededWeights(3));
     const x = g.input('x', 'float32', ['N', INNER, INNER]);
-    const left = matMul(g, weights(g, [INNER, INNER]), x);
-    const y = matMul(g, left, g.weight('small', [INNER, 16], { kind: 'he' }));
+    const other = matMul(g, x, weights(g, [INNER, INNER]));
+    const y = g.stage('one/gemm', () => {
+      const left = matMul(g, g.weight('left', [INNER, INNER], { kind: 'he' }), other);
+      const all = matMul(g, left, g.weight('all', [1, INNER, INNER], { kind: 'he' }));
+      return matMul(g, all, g.weight('small', [INNER, 16], { kind: 'he' }));
+    });
     const model = g.finish('none', { y }, {});
     await expect(quantizeModel({ model, feeds: () => [], threads: 1 })).rejects.toThrow(
       /no layer that can run in int8/,
