@@ -92,7 +92,7 @@ const packageRoot = ['../', '../../']
   .find((url) => existsSync(new URL('package.json', url)))!;
 
 /** Models that come with maskcast, by name. */
-const SHIPPED_MODELS = ['default', 'default.int8'];
+const SHIPPED_MODELS = ['default', 'default.int8', 'wide', 'wide.int8'];
 
 const shippedModel = (name: string): string => `models/weights/${name}.onnx`;
 

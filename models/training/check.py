@@ -25,6 +25,7 @@ def main():
     a = parser.parse_args()
     network = Network(a.weights, a.body)
     session = onnxruntime.InferenceSession(a.onnx, providers=["CPUExecutionProvider"])
+    network.resize(*session.get_inputs()[0].shape[1:3])  # The graph may be built for another size than the training's.
     names = [o.name for o in session.get_outputs()]
     coco = quiet(lambda: COCO(a.annotations))
     coco.dataset["images"] = coco.dataset["images"][: a.count]

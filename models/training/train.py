@@ -14,14 +14,12 @@ import time
 import numpy as np
 import torch
 
-from maskcast_training.data import augmented, read, whole
+from maskcast_training.data import HERE, augmented, give_taught, sets_of, whole
 from maskcast_training.evaluate import figures, line
 from maskcast_training.features import Cache, fill
-from maskcast_training.losses import detection_loss, distillation, kin_of, mask_loss
+from maskcast_training.losses import detection_loss, distillation, kin_of, mask_loss, taught_targets
 from maskcast_training.network import Network
 from maskcast_training.regions import batch_of
-
-HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def say(text):
@@ -123,19 +121,6 @@ class Phase:
                 sys.exit(0)
 
 
-def sets_of(settings, classes, work):
-    """Pictures of all sets, in the order of the settings. Folders are relative to this file, or to the work folder where `drawn`."""
-    pictures = []
-    for one in settings["sets"]:
-        folder = os.path.join(work if one.get("drawn") else HERE, one["folder"])
-        if one.get("drawn") and not os.path.isdir(folder):
-            say(f"no {folder}: trained without drawings (README.md says how to make them)")
-            continue
-        for name in one["files"]:
-            pictures += read(os.path.join(folder, name), os.path.join(folder, "images"), classes, one.get("drawn", False))
-    return pictures[:: settings.get("every", 1)]
-
-
 def weights_of(pictures, drawn_share):
     """Chance of each picture; drawings together get a fixed share."""
     w = np.array([p.weight for p in pictures])
@@ -188,7 +173,7 @@ class Batches(torch.utils.data.Dataset):
         rng = np.random.default_rng([self.settings["seed"], i])
         chosen = rng.choice(len(self.pictures), self.settings["batch"], p=self.chance)
         return [whole(self.pictures[k], *self.size) if rng.random() < self.settings["plain"] else
-                augmented(self.pictures[k], self.pictures, *self.size, rng) for k in chosen]
+                augmented(self.pictures[k], self.pictures, *self.size, rng, self.settings.get("mosaic", 0.2)) for k in chosen]
 
 
 def train_whole(settings, network, teacher, pictures, work, evaluate):
@@ -205,18 +190,26 @@ def train_whole(settings, network, teacher, pictures, work, evaluate):
     batches = Batches(s, pictures, chance, network.height, network.width)
     batches = iter(torch.utils.data.DataLoader(batches, None, sampler=range(phase.done, len(batches)), num_workers=1))
 
+    def keep(images, taught, logits, bins):
+        with torch.no_grad():
+            seen, theirs = teacher.predictions(teacher.maps(images))
+            scores, places = seen.sigmoid(), None
+            if "taught" in settings:
+                pairs = [taught_targets(score, boxes, torch.from_numpy(rows), network.columns)
+                         for score, boxes, rows in zip(scores, teacher.boxes(theirs), taught)]
+                scores, places = (torch.stack(part) for part in zip(*pairs))
+        return distillation(logits, bins, scores, theirs, network.boxes(bins), places)
+
     def loss_of(rng):
         samples = next(batches)
         images = torch.from_numpy(np.stack([x.image for x in samples])).permute(0, 3, 1, 2)
         maps = network.maps(images)
         logits, bins = network.predictions(maps)
-        with torch.no_grad():
-            theirs = teacher.predictions(teacher.maps(images))
         found = network.detections(logits.detach(), bins.detach(), 0.15, 60)
         losses = {}
         photographs = [k for k, x in enumerate(samples) if not x.drawn]
         if photographs:
-            losses["keep"] = s.get("keepLoss", 1) * distillation(logits[photographs], bins[photographs], theirs[0][photographs], theirs[1][photographs])
+            losses["keep"] = s.get("keepLoss", 1) * keep(images[photographs], [samples[k].taught for k in photographs], logits[photographs], bins[photographs])
         drawn = [k for k, x in enumerate(samples) if x.drawn and x.complete]
         if drawn:
             truth = [tuple(torch.from_numpy(v) for v in (samples[k].boxes, samples[k].labels, samples[k].ignored)) for k in drawn]
@@ -260,22 +253,32 @@ def main():
     os.makedirs(work, exist_ok=True)
     near = lambda path: path if os.path.isabs(path) else os.path.join(HERE, path)
     network = Network(os.path.join(work, settings["start"]), near(settings["body"]))
+    network.net.update(settings.get("network", {}))
+    if "size" in settings:
+        network.resize(*settings["size"])
     with torch.no_grad():
         # Layers that the start did not have begin at zero: the network begins as what it was.
         for name, part in itertools.product(settings.get("added", []), ("weight", "bias")):
             network.get(f"{name}.{part}").zero_()
     # What the first stage is held to on photographs: what it was at the start, or the untouched body.
     teacher = Network(os.path.join(work, settings["teacher"]), near(settings["body"])) if "teacher" in settings else copy.deepcopy(network)
+    teacher.resize(network.height, network.width)
     # What the result is blended with: another run's, read now so that a missing file is not found after hours; or the start of `whole`.
     other = Network(os.path.join(work, settings["blendWith"]), near(settings["body"])).tensors() if "blendWith" in settings else None
     start = network.tensors()
     pictures = sets_of(settings, network.card["classes"], work)
+    if "taught" in settings:
+        if not os.path.exists(os.path.join(work, settings["taught"])):
+            raise SystemExit(f"no {settings['taught']} in {work}: first run teach.py with the same settings and --work")
+        give_taught(pictures, os.path.join(work, settings["taught"]), settings.get("annotations", 0))
     say(f"{len(pictures)} pictures, {sum(m is not None for p in pictures for m in p.segmentations)} masks")
     check = settings["evaluate"]
+    # A set that was made for the run, such as wide_crops.py's, lies in the work folder.
+    made = lambda path: os.path.join(work, path) if os.path.exists(os.path.join(work, path)) else near(path)
     history = []
 
     def evaluate(current, name):
-        found = figures(current, near(check["annotations"]), near(check["images"]))
+        found = figures(current, made(check["annotations"]), made(check["images"]))
         history.append({"at": name, **found})
         with open(os.path.join(work, "history.jsonl"), "a") as log:
             log.write(json.dumps(history[-1]) + "\n")

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 from pycocotools import mask as coco_mask
 
+HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # Paths in settings are relative to the recipe's folder.
 CROP = 64  # Side of a stored mask crop.
 MARGIN = 0.25  # It reaches this share of the box's side beyond the box.
 
@@ -26,9 +27,16 @@ class Picture:
     labels: np.ndarray  # int64 [k], places in the card's classes
     segmentations: list  # Per object polygons, RLE, or None.
     ignored: np.ndarray  # [i,4] crowds: neither object nor background
-    complete: bool  # Every object of the card's classes is annotated.
+    labelled: frozenset  # Labels of which every object is annotated.
+    complete: bool  # Those are all of the card's classes.
     drawn: bool
     weight: float
+    taught: np.ndarray | None = None  # [t,6] x1 y1 x2 y2 px, score, label: what teach.py found, or None
+
+    @property
+    def name(self):
+        """Its file as taught.json knows it: the same whatever folder the recipe lies in."""
+        return os.path.relpath(self.file, HERE)
 
 
 def read(file, images, classes, drawn=False):
@@ -54,10 +62,70 @@ def read(file, images, classes, drawn=False):
         pictures.append(
             Picture(
                 os.path.join(images, image["file_name"]), image["width"], image["height"], boxes, labels, masks,
-                ignored, labelled.issuperset(classes), drawn, weight,
+                ignored, frozenset(i for i, c in enumerate(classes) if c in labelled), labelled.issuperset(classes), drawn, weight,
             )
         )
     return pictures
+
+
+def sets_of(settings, classes, work):
+    """Pictures of all sets, in the order of the settings. Folders are relative to the recipe's, or to the work folder where `drawn`."""
+    pictures = []
+    for one in settings["sets"]:
+        folder = os.path.join(work if one.get("drawn") else HERE, one["folder"])
+        if one.get("drawn") and not os.path.isdir(folder):
+            print(f"no {folder}: trained without drawings (README.md says how to make them)", flush=True)
+            continue
+        for name in one["files"]:
+            pictures += read(os.path.join(folder, name), os.path.join(folder, "images"), classes, one.get("drawn", False))
+    return pictures[:: settings.get("every", 1)]
+
+
+def give_taught(pictures, file, annotations, least=0.05):
+    """Gives every photograph the boxes that teach.py wrote, with annotations having a say of 0 (none) to 1 (see `corrected`), from a score
+    of `least` on.
+
+    Raises KeyError for one that the file does not know: it was made from other sets.
+    """
+    with open(file) as text:
+        rows = json.load(text)
+    for picture in pictures:
+        if not picture.drawn:
+            taught = corrected(np.array(rows[picture.name], np.float32).reshape(-1, 6), picture, annotations)
+            picture.taught = taught[taught[:, 4] >= least]
+
+
+def corrected(taught, picture, say):
+    """Taught rows moved towards what people annotated, by `say`: a box on an annotated object takes that much of its place and of a full
+    score, one on none loses that much of its score, and an object that was not found comes in with that score. Classes that the
+    picture's annotators were not asked for stay as they are, and so do boxes in crowds.
+    """
+    if not say:
+        return taught
+    taught, missed = taught.copy(), []
+    free = np.ones(len(taught), bool)
+    for box, label in zip(picture.boxes, picture.labels):
+        if label not in picture.labelled:
+            continue
+        iou = np.where(free & (taught[:, 5] == label), overlap(taught[:, :4], box), 0)
+        if len(iou) and iou.max() >= 0.5:
+            row = taught[iou.argmax()]
+            row[:4] += say * (box - row[:4])
+            row[4] += say * (1 - row[4])
+            free[iou.argmax()] = False
+        else:
+            missed.append([*box, say, label])
+    for i in np.flatnonzero(free & np.isin(taught[:, 5], list(picture.labelled))):
+        x, y = (taught[i, :2] + taught[i, 2:4]) / 2
+        if not any(b[0] <= x <= b[2] and b[1] <= y <= b[3] for b in picture.ignored):
+            taught[i, 4] *= 1 - say
+    return np.concatenate([taught, np.array(missed, np.float32).reshape(-1, 6)])
+
+
+def overlap(boxes, box):
+    """IoU of boxes [k,4] with one."""
+    both = (np.minimum(boxes[:, 2:], box[2:]) - np.maximum(boxes[:, :2], box[:2])).clip(0).prod(1)
+    return both / ((boxes[:, 2:] - boxes[:, :2]).prod(1) + (box[2:] - box[:2]).prod() - both).clip(1e-9)
 
 
 def corners(boxes):
@@ -87,13 +155,15 @@ class Sample:
     crops: np.ndarray  # uint8 [k,CROP,CROP] 0…255, mask in the box with its margin; zero without one
     masked: np.ndarray  # bool [k]
     ignored: np.ndarray  # [i,4] px of the input
+    taught: np.ndarray  # [t,6] px of the input, score, label
     complete: bool
     drawn: bool
 
 
 def empty(height, width):
     return Sample(np.zeros((height, width, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.int64),
-                  np.zeros((0, CROP, CROP), np.uint8), np.zeros(0, bool), np.zeros((0, 4), np.float32), True, False)
+                  np.zeros((0, CROP, CROP), np.uint8), np.zeros(0, bool), np.zeros((0, 4), np.float32),
+                  np.zeros((0, 6), np.float32), True, False)
 
 
 def placed(picture, window, flip, target, into):
@@ -112,15 +182,23 @@ def placed(picture, window, flip, target, into):
             b[[0, 2]] = tw - b[[2, 0]]
         return np.clip(b, 0, [tw, th, tw, th]).astype(np.float32) + np.array([tx, ty, tx, ty], np.float32)
 
+    def seen_of(box):
+        """The part of a box in the window, the same in the input, and whether enough of it is left to be an object."""
+        seen = np.array([max(box[0], x1), max(box[1], y1), min(box[2], x2), min(box[3], y2)], np.float32)
+        if seen[2] - seen[0] < 1 or seen[3] - seen[1] < 1:
+            return None
+        area = (box[2] - box[0]) * (box[3] - box[1])
+        b = moved(seen)
+        return seen, b, (seen[2] - seen[0]) * (seen[3] - seen[1]) >= 0.3 * area and min(b[2] - b[0], b[3] - b[1]) >= 3
+
     boxes, labels, crops, masked = [], [], [], []
     ignored = [moved(b) for b in picture.ignored]
     for box, label, segmentation in zip(picture.boxes, picture.labels, picture.segmentations):
-        seen = np.array([max(box[0], x1), max(box[1], y1), min(box[2], x2), min(box[3], y2)], np.float32)
-        area = (box[2] - box[0]) * (box[3] - box[1])
-        if seen[2] - seen[0] < 1 or seen[3] - seen[1] < 1:
+        part = seen_of(box)
+        if part is None:
             continue
-        b = moved(seen)
-        if (seen[2] - seen[0]) * (seen[3] - seen[1]) < 0.3 * area or min(b[2] - b[0], b[3] - b[1]) < 3:
+        seen, b, enough = part
+        if not enough:
             ignored.append(b)
             continue
         crop = np.zeros((CROP, CROP), np.uint8)
@@ -136,6 +214,11 @@ def placed(picture, window, flip, target, into):
         labels.append(label)
         crops.append(crop)
         masked.append(segmentation is not None and crop.max() > 127)
+    taught = []
+    for row in () if picture.taught is None else picture.taught:
+        part = seen_of(row[:4])
+        if part is not None and part[2]:
+            taught.append([*part[1], *row[4:]])
     if boxes:
         into.boxes = np.concatenate([into.boxes, boxes])
         into.labels = np.concatenate([into.labels, labels])
@@ -143,6 +226,8 @@ def placed(picture, window, flip, target, into):
         into.masked = np.concatenate([into.masked, masked])
     if ignored:
         into.ignored = np.concatenate([into.ignored, ignored])
+    if taught:
+        into.taught = np.concatenate([into.taught, np.array(taught, np.float32)])
     into.complete &= picture.complete
     into.drawn |= picture.drawn
 

@@ -33,18 +33,47 @@ def mask_loss(logits, targets, labels, weights, kin):
     return ((bce + 0.5 * dice) * share).sum() / share.sum().clamp(min=1e-6)
 
 
-def distillation(logits, bins, teacher_logits, teacher_bins):
-    """Keeps the first stage what it was: class scores of every cell, and box distributions where the teacher sees something.
+def distillation(logits, bins, target, teacher_bins, boxes=None, places=None):
+    """Holds the first stage to class scores of every cell, and to box distributions where something is seen; with `places`, also to boxes.
 
-    Quality focal form for scores (Li et al. 2020: cross-entropy against the teacher's score, weighted by the squared difference).
+    Quality focal form for scores (Li et al. 2020: cross-entropy against the wanted score, weighted by the squared difference). target
+    [N,cells,80] 0…1; boxes [N,cells,4] the network's; places [N,cells,4], NaN where none is wanted.
     """
-    target = teacher_logits.sigmoid()
     score = target.amax(-1)
     count = score[score > 0.05].sum().clamp(min=1)
     difference = (logits.sigmoid() - target).abs()
     classes = (F.binary_cross_entropy_with_logits(logits, target, reduction="none") * difference**2).sum() / count
     kl = F.kl_div(bins.log_softmax(-1), teacher_bins.softmax(-1), reduction="none").sum(-1).mean(-1)
-    return classes + 0.5 * (kl * score).sum() / count
+    loss = classes + 0.5 * (kl * score).sum() / count
+    if places is not None:
+        at = (score > 0.05) & places.isfinite().all(-1)
+        loss = loss + 0.5 * (giou_loss(boxes[at], places[at]) * score[at]).sum() / count
+    return loss
+
+
+def taught_targets(score, boxes, rows, columns, least=0.5):
+    """What a teacher says of each cell, brought to what several larger looks say of the objects: the cells of a class whose box lies on a
+    row's (IoU ≥ `least`) keep their order and shares, and the best of them scores what the row does (within a factor of three).
+
+    One picture. score [cells,80] and boxes [cells,4] of the teacher, rows [t,6] x1 y1 x2 y2 score label → target [cells,80], places [cells,4]:
+    the row's box for each cell, by the class that it scores best; NaN without one.
+    """
+    target, places = score.clone(), torch.full_like(boxes, torch.nan)
+    most = torch.zeros(len(boxes))
+    iou = box_iou(rows[:, :4], boxes)
+    for label, column in enumerate(columns):
+        mine = rows[:, 5] == label
+        if not mine.any():
+            continue
+        best, row = iou[mine].max(0)
+        on = best >= least
+        peak = torch.zeros(int(mine.sum())).scatter_reduce(0, row[on], score[on, column], "amax")
+        factor = (rows[mine, 4] / peak.clamp(min=1e-3)).clamp(1 / 3, 3)
+        target[on, column] = (score[on, column] * factor[row[on]]).clamp(max=0.97)
+        better = on & (target[:, column] > most)
+        most[better] = target[better, column]
+        places[better] = rows[mine, :4][row[better]]
+    return target, places
 
 
 def task_aligned(logits, boxes, truth, labels, places, columns, top=9):

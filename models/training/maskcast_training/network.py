@@ -90,20 +90,26 @@ class Network(nn.Module):
         self.net = self.card["network"]
         self.graph = Graph(body, [*OUTLINES.values(), *MAPS.values()])
         size = self.card["input"]
-        self.height, self.width = size["height"], size["width"]
         self.columns = [COCO_80.index(name) for name in self.card["classes"]]
         # Statistics that standardise the body's maps are measured, not learned.
         self.fixed = {name for name in values if name.endswith((".mean", ".std")) and not name.startswith("body.")}
         self.w = nn.ParameterDict({plain(n): nn.Parameter(v, requires_grad=n not in self.fixed) for n, v in values.items()})
         self.register_buffer("mean", torch.tensor(size["mean"]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(size["std"]).view(1, 3, 1, 1), persistent=False)
+        self.resize(size["height"], size["width"])
+
+    def resize(self, height, width):
+        """Takes pictures of another size from now on (multiples of 32); the weights stay."""
+        self.height, self.width = height, width
+        self.card["input"] = {**self.card["input"], "height": height, "width": width}
         places, scales = [], []
         for stride in STRIDES:
-            y, x = torch.meshgrid(torch.arange(-(-self.height // stride)), torch.arange(-(-self.width // stride)), indexing="ij")
+            y, x = torch.meshgrid(torch.arange(-(-height // stride)), torch.arange(-(-width // stride)), indexing="ij")
             places.append(torch.stack([(x + 0.5) * stride, (y + 0.5) * stride], -1).view(-1, 2))
             scales.append(torch.full((len(places[-1]),), float(stride)))
         self.register_buffer("places", torch.cat(places), persistent=False)
         self.register_buffer("scales", torch.cat(scales), persistent=False)
+        return self
 
     def get(self, name):
         return self.w[plain(name)]

@@ -10,8 +10,12 @@ type Stretch = readonly [number, number];
 const CLIPS: readonly {
   readonly name: string;
   readonly byEye: number;
-  /** Ids that may be beyond the count: riders whose bicycle has its own, and people of the shop who hide one another. */
+  /**
+   * Ids that may be beyond the count: riders whose bicycle has its own, and people of the shop who hide one another; more of them with
+   * `wide`, which is not made for people as large as they are there.
+   */
   readonly more: number;
+  readonly moreOfWide?: number;
   readonly empty: readonly Stretch[];
 }[] = [
   {
@@ -41,7 +45,7 @@ const CLIPS: readonly {
     ],
   },
   { name: 'traffic', byEye: 29, more: 0, empty: [] },
-  { name: 'Retail02_short', byEye: 9, more: 9, empty: [] },
+  { name: 'Retail02_short', byEye: 9, more: 9, moreOfWide: 15, empty: [] },
 ];
 /** What leaves is to be seen for a few frames longer than the eye says. */
 const MARGIN = 6;
@@ -76,7 +80,7 @@ describe.skipIf(absent.length > 0)('distinct confirmed people and vehicles besid
   it.each(CLIPS.flatMap(({ name, ...clip }) => MODELS.map((model) => ({ name, model, ...clip }))))(
     '$name with $model',
     { timeout: 600_000 },
-    async ({ name, model, byEye, more, empty }) => {
+    async ({ name, model, byEye, more, moreOfWide = more, empty }) => {
       const clip = await detectClip(`${name}.mp4`, model);
       const seen = seenFrames(clip);
       const seconds = (clip.frames.at(-1)!.pts - clip.frames[0]!.pts) / (clip.frames.length - 1);
@@ -87,7 +91,7 @@ describe.skipIf(absent.length > 0)('distinct confirmed people and vehicles besid
         `${name} ${model}: ${seen.size} of ${byEye}; ${wrong.length} in ${minutes.toFixed(2)} empty minutes; ${spans.join(', ')}`,
       );
       expect(wrong).toHaveLength(0);
-      expect(seen.size).toBeLessThanOrEqual(byEye + more);
+      expect(seen.size).toBeLessThanOrEqual(byEye + (model === 'wide' ? moreOfWide : more));
       expect(seen.size).toBeGreaterThanOrEqual(0.75 * byEye);
     },
   );

@@ -8,8 +8,8 @@ import { runCli } from '../../support/cli.js';
 export const MEDIA = '../shared/media';
 const WEIGHTS = '../shared/weights';
 
-/** Our own model, which gives masks, and the two small box detectors beside the repository. */
-export const MODELS = ['default', 'yolox-nano', 'picodet-s-416'] as const;
+/** Our own models, which give masks, and the two small box detectors beside the repository. */
+export const MODELS = ['default', 'wide', 'yolox-nano', 'picodet-s-416'] as const;
 
 /** A clip as a detector sees it. */
 export interface DetectedClip {
@@ -23,7 +23,7 @@ export const missing = (clips: readonly string[], models: readonly string[] = MO
 
 const clipFile = (clip: string): string => join(MEDIA, clip);
 const modelFile = (model: string): string =>
-  model === 'default' ? 'models/weights/default.onnx' : join(WEIGHTS, `${model}.onnx`);
+  join(['default', 'wide'].includes(model) ? 'models/weights' : WEIGHTS, `${model}.onnx`);
 
 /**
  * Detections of a whole clip, of all classes, from a score of 0.1 on, as `maskcast detect` finds them. Kept in the system's folder for
