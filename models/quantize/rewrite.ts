@@ -286,10 +286,13 @@ class Rewriter {
     const layer = this.#options.plan.products.get(node)!; // Its kind says so.
     const isBatch = layer.batch !== undefined;
     this.#float(layer.weights, node);
-    const largest = this.#step(node, 'ReduceMax', [this.#step(node, 'Abs', [layer.weights])], {
+    const along = {
       axes: { kind: 'ints', value: [isBatch ? 1 : 0] },
       keepdims: { kind: 'int', value: isBatch ? 1 : 0 },
-    });
+    } as const;
+    // Not of |w|: whatever is as large as the weights is one more copy of them while the file is loaded.
+    const [high, low] = ['ReduceMax', 'ReduceMin'].map((op) => this.#step(node, op, [layer.weights], along));
+    const largest = this.#step(node, 'Max', [high!, this.#step(node, 'Neg', [low!])]);
     const most = this.#constant('most:s8', 'float32', [], Float32Array.of(SAFE_PAIR / 2));
     const least = this.#constant('least', 'float32', [], Float32Array.of(LEAST_SCALE));
     const scales = this.#step(node, 'Max', [this.#step(node, 'Div', [largest, most]), least]);
