@@ -4,7 +4,7 @@ import { realParking } from './real-parking.js';
 
 const PETS = 'mot/PETS09-S2L1-first400.mp4';
 const TRAFFIC = 'traffic.mp4';
-/** `wide` misses too few cars of that clip to make a day of. */
+/** `wide` loses what it follows too rarely (four gaps in both clips) to make a day's misses of. */
 const DETECTORS = MODELS.filter((model) => model !== 'wide');
 const absent = missing([PETS, TRAFFIC]);
 if (absent.length > 0)
