@@ -22,6 +22,8 @@ interface Question {
 const WIDE: readonly Question[] = [
   { about: 'AVX-512 (kernels)', asked: '41f7c20000010074', never: '41f7c20000000074' },
   { about: 'AVX-512 (operators)', asked: '4181fee600000074', never: '4181feff00000074' },
+  // The missing bits are asked for: with `or` instead of `and` some always are.
+  { about: 'AMX', asked: '41f7d14181e1000000030f85', never: '41f7d14181c9000000030f85' },
 ];
 const VNNI: readonly Question[] = [
   { about: 'AVX-VNNI', asked: '0fa2a8107438', never: '0fa2a8007438' },
