@@ -129,7 +129,8 @@ describe('the embedded broker', () => {
       );
       const seen = good.heard.length;
       await good.until((heard) => heard.length > seen + 200, 'flow beside it');
-      for (let n = 0; n < 200; n++) publisher.publish('gate/events', { mask }, { qos: 1, retain: false });
+      // 20 MB, more than the system itself may take in between (some 10 MB), so that the broker's own backlog grows too long.
+      for (let n = 0; n < 1000; n++) publisher.publish('gate/events', { mask }, { qos: 1, retain: false });
       // All handed out: a reader that wakes up before, on a busy machine, may still catch up and stay.
       await until(
         () => publisher.stats().waiting === 0,
