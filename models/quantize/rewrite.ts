@@ -1,14 +1,11 @@
 import type { OnnxModel, OnnxNode, OnnxTensor, OnnxValue } from '../onnx/model.js';
 import type { ActivationScale } from './activation-scale.js';
 import { floatsIn, type GraphLinks, intOf, intsOf, linksOf } from './graph-links.js';
+import { roundedAtLoad } from './load-time-weights.js';
 import type { Int8Kind, Int8Plan } from './plan.js';
 import type { ProductLayer } from './product.js';
-import { SAFE_PAIR } from './saturation.js';
 import { lineOf } from './scales.js';
 import { type Int8Weights, meanShift, type WeightRounding } from './weight-scale.js';
-
-/** Scale of a column of zeros. */
-const LEAST_SCALE = 1e-20;
 
 /** ONNX Runtime's own operators. */
 const MICROSOFT = 'com.microsoft';
@@ -279,30 +276,18 @@ class Rewriter {
   }
 
   /**
-   * Weights of a fast form exist only once the runtime has worked them out, so it rounds them there too, within ±64: every processor
-   * adds such products right. Each column of each matrix has its scale; those of a batch's inputs, whose zero is 128, go into it.
+   * Bytes in, float out. Each column of each matrix has its scale; those of a batch's inputs, whose zero is 128, go into it.
    */
   #product(node: OnnxNode, result: string): void {
     const layer = this.#options.plan.products.get(node)!; // Its kind says so.
     const isBatch = layer.batch !== undefined;
     this.#float(layer.weights, node);
-    const along = {
-      axes: { kind: 'ints', value: [isBatch ? 1 : 0] },
-      keepdims: { kind: 'int', value: isBatch ? 1 : 0 },
-    } as const;
-    // Not of |w|: whatever is as large as the weights is one more copy of them while the file is loaded.
-    const [high, low] = ['ReduceMax', 'ReduceMin'].map((op) => this.#step(node, op, [layer.weights], along));
-    const largest = this.#step(node, 'Max', [high!, this.#step(node, 'Neg', [low!])]);
-    const most = this.#constant('most:s8', 'float32', [], Float32Array.of(SAFE_PAIR / 2));
-    const least = this.#constant('least', 'float32', [], Float32Array.of(LEAST_SCALE));
-    const scales = this.#step(node, 'Max', [this.#step(node, 'Div', [largest, most]), least]);
+    const { rounded, scales } = roundedAtLoad(layer, {
+      step: (op, inputs, attributes) => this.#step(node, op, inputs, attributes),
+      number: (name, type, value) =>
+        this.#constant(name, type, [], type === 'int8' ? Int8Array.of(value) : Float32Array.of(value)),
+    });
     const [one] = this.#scaleConstants({ scale: 1, zero: 0 });
-    const whole = this.#step(node, 'Div', [layer.weights, scales]);
-    const rounded = this.#step(node, 'QuantizeLinear', [
-      whole,
-      one,
-      this.#constant('zero:s8', 'int8', [], new Int8Array(1)),
-    ]);
     const bias = this.#options.plan.absorbed.get(node)?.inputs.find((name) => this.#links.constants.has(name));
     const [bytes, scale, zero] = isBatch ? this.#matrices(layer, node) : this.#triple(layer.input, node);
     this.#nodes.push({

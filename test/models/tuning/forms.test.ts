@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -161,6 +161,17 @@ describe('the int8 twin', () => {
       separated: 'spectral',
       regions: 'aligned',
     });
+  });
+
+  it('that is damaged is named, and nothing is tried', async () => {
+    const file = await writeTiny(join(folder, 'half.onnx'));
+    await writeTiny(int8Twin(file), 'redesigned', 19);
+    const broken = int8Twin(file, 'int8-gemm');
+    writeFileSync(broken, readFileSync(file).subarray(0, 5000));
+    expect(() => formsToTry(file, readModel(file), { int8: true })).toThrow(
+      /half\.int8-gemm\.onnx is no ONNX model or is damaged/,
+    );
+    expect(formsToTry(file, readModel(file), { int8: false }).names.length).toBeGreaterThan(1);
   });
 
   it('that is not there is an error of the one who asked', async () => {
